@@ -1,0 +1,59 @@
+// What the schema of the settings cannot see: values that contradict each other, and names that look misspelled.
+import type { Config } from './config.ts';
+
+/** Time beyond the WAIT that one attempt to commit may take: the script itself and two round trips. */
+export const COMMIT_MARGIN_MS = 1_000;
+
+/** Says in one line which settings contradict each other, or null. */
+export function findContradiction(config: Config): string | null {
+  if (config.REDIS_URL !== undefined && config.REDIS_SENTINELS !== undefined) {
+    return 'REDIS_URL and REDIS_SENTINELS are both set: set one of them';
+  }
+  if (config.REDIS_URL === undefined && config.REDIS_SENTINELS === undefined) {
+    return 'neither REDIS_URL nor REDIS_SENTINELS is set: set one of them';
+  }
+  if (config.REDIS_URL !== undefined && config.ACKS === 'all') {
+    return 'ACKS=all needs REDIS_SENTINELS: without Sentinels nobody knows which replicas there are';
+  }
+  if (config.REDIS_SENTINELS !== undefined && config.ACKS === 0) {
+    return 'ACKS=0 needs REDIS_URL: with Sentinels an unreplicated save is lost in the next failover';
+  }
+  const attemptMs = config.ACK_TIMEOUT_MS + COMMIT_MARGIN_MS;
+  if (config.LOCK_TTL_MS <= attemptMs) {
+    return `LOCK_TTL_MS (${config.LOCK_TTL_MS}) must be longer than ACK_TIMEOUT_MS plus ${COMMIT_MARGIN_MS} ms (${attemptMs})`;
+  }
+  if (config.SAVE_DEADLINE_MS <= config.LOCK_WAIT_MS + attemptMs) {
+    return `SAVE_DEADLINE_MS (${config.SAVE_DEADLINE_MS}) must be longer than LOCK_WAIT_MS plus one attempt (${config.LOCK_WAIT_MS + attemptMs})`;
+  }
+  if (config.METRICS_PORT !== undefined && config.METRICS_PORT !== 0 && config.METRICS_PORT === config.PORT) {
+    return 'METRICS_PORT and PORT are the same: leave METRICS_PORT unset or give it a port of its own';
+  }
+  return null;
+}
+
+/**
+ * Says which name was probably meant as a setting, or null. A setting that is one or two letters off would silently have
+ * no effect; names under eight letters are too close to other programs' variables to tell.
+ */
+export function findMisspelled(names: readonly string[], known: readonly string[]): string | null {
+  for (const name of names) {
+    if (name.length < 8 || known.includes(name)) continue;
+    const meant = known.find((setting) => setting.length >= 8 && editDistance(name, setting) <= 2);
+    if (meant !== undefined) return `${name} is not a setting; did you mean ${meant}?`;
+  }
+  return null;
+}
+
+function editDistance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 2) return 3;
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substituted = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 3;
+}

@@ -1,0 +1,127 @@
+// The settings: one schema holds defaults, types, units and documentation, and refuses what cannot work.
+import { z } from 'zod';
+import { findContradiction, findMisspelled } from './config-checks.ts';
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.int().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
+
+const address = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/, 'must be host:port')
+  .transform((text) => {
+    const colon = text.lastIndexOf(':');
+    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
+  })
+  .refine(({ port }) => port >= 1 && port <= 65_535, 'must have a port from 1 to 65535');
+
+const list = <T extends z.ZodType<unknown, string>>(entry: T) =>
+  z
+    .string()
+    .transform((text) => text.split(',').map((part) => part.trim()))
+    .pipe(z.array(entry).min(1).max(64));
+
+const redisUrl = z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL' });
+
+// Every value arrives as text. The description of each entry is its documentation: the README's table is made of it.
+export const settingsSchema = z.object({
+  HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
+  PORT: integer(0, 65_535).prefault('3000').describe('Port to listen on; 0 takes a free one.'),
+  METRICS_PORT: integer(0, 65_535)
+    .optional()
+    .describe('Port of its own for /metrics, /livez and /readyz. Unset: /metrics is on PORT.'),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info')
+    .describe('Least severe level that is logged.'),
+  REDIS_URL: redisUrl.optional().describe('One Redis node, redis:// or rediss://. Either this or REDIS_SENTINELS.'),
+  REDIS_SENTINELS: list(address).optional().describe('All Sentinels, host:port,host:port,…'),
+  REDIS_MASTER_NAME: z.string().min(1).max(100).default('items').describe('What the Sentinels call the set.'),
+  REDIS_KEY_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9:._-]{0,64}$/, 'must be up to 64 letters, digits or : . _ -')
+    .default('')
+    .describe('Put before every key, for several services in one Redis.'),
+  REDIS_USERNAME: z.string().min(1).optional().describe('ACL user of Redis.'),
+  REDIS_PASSWORD: z.string().min(1).optional().describe('Password of Redis.'),
+  SENTINEL_PASSWORD: z.string().min(1).optional().describe('Password of the Sentinels.'),
+  REDIS_TLS_CA: z.string().min(1).optional().describe('PEM of the CA of Redis and Sentinel; turns TLS on.'),
+  ACKS: z
+    .union([z.literal('all'), integer(0, 16)], { error: 'must be "all" or a number from 0 to 16' })
+    .optional()
+    .describe(
+      'Replicas that must have a save before it is acknowledged. With Sentinel: all (every replica they know). With REDIS_URL: 0.',
+    ),
+  ACK_TIMEOUT_MS: integer(50, 60_000).prefault('1000').describe('How long one attempt waits for the replicas.'),
+  LOCK_TTL_MS: integer(100, 600_000).prefault('10000').describe('After this a content lock expires by itself.'),
+  LOCK_WAIT_MS: integer(0, 60_000)
+    .prefault('2000')
+    .describe('How long a content that another instance is saving is waited for.'),
+  SAVE_DEADLINE_MS: integer(100, 300_000).prefault('12000').describe('After this a save is answered 503.'),
+  MAX_PENDING_SAVES: integer(1, 1_000_000).prefault('10000').describe('Saves that may wait; one more is answered 503.'),
+  PARTITIONS: integer(1, 256).prefault('16').describe('Logs that the items are spread over. Fixed once data exists.'),
+  INDEX_BUCKETS: integer(1, 65_536)
+    .prefault('4096')
+    .describe('Index hashes of each partition. Fixed once data exists.'),
+  TRUST_PROXY: list(z.string().min(1).max(64))
+    .optional()
+    .describe('Proxies whose X-Forwarded-* and X-Attempt-Id count: addresses, CIDR ranges, loopback, private.'),
+  SHUTDOWN_GRACE_MS: integer(100, 600_000).prefault('15000').describe('Longest time that a shutdown may take.'),
+});
+
+/** The names of settings that hold secrets; each may also be given as `<NAME>_FILE`, the path of a file with the value. */
+export const SECRET_SETTINGS = ['REDIS_PASSWORD', 'SENTINEL_PASSWORD', 'REDIS_URL', 'REDIS_TLS_CA'] as const;
+
+type Settings = z.output<typeof settingsSchema>;
+/** The settings of a process, checked and frozen. */
+export type Config = Readonly<Omit<Settings, 'ACKS'> & { ACKS: 'all' | number }>;
+
+/** Says in one line which settings are wrong. Never holds the value of a secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/**
+ * Reads the settings from an environment. An empty value counts as unset. Throws `ConfigError` for a value out of range,
+ * for two that contradict each other, and for a name that looks like a misspelled setting.
+ */
+export function loadConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  readFile: (path: string) => string,
+): Config {
+  const given: Record<string, string> = {};
+  for (const name of Object.keys(settingsSchema.shape)) if (env[name]) given[name] = env[name];
+  for (const name of SECRET_SETTINGS) {
+    const path = env[`${name}_FILE`];
+    if (!path) continue;
+    if (given[name] !== undefined) throw new ConfigError(`${name} and ${name}_FILE are both set: set one of them`);
+    given[name] = readSecret(name, path, readFile);
+  }
+  const names = [...Object.keys(settingsSchema.shape), ...SECRET_SETTINGS.map((name) => `${name}_FILE`)];
+  const misspelled = findMisspelled(Object.keys(env), names);
+  if (misspelled !== null) throw new ConfigError(misspelled);
+  const parsed = settingsSchema.safeParse(given);
+  if (!parsed.success) {
+    throw new ConfigError(
+      parsed.error.issues.map((issue) => `${issue.path[0]?.toString()} ${issue.message}`).join('; '),
+    );
+  }
+  const settings = parsed.data;
+  const ACKS = settings.ACKS ?? (settings.REDIS_SENTINELS === undefined ? 0 : 'all');
+  const config = Object.freeze({ ...settings, ACKS });
+  const contradiction = findContradiction(config);
+  if (contradiction !== null) throw new ConfigError(contradiction);
+  return config;
+}
+
+function readSecret(name: string, path: string, readFile: (path: string) => string): string {
+  try {
+    // Editors and `echo` end files with a line feed that is not part of the secret.
+    return readFile(path).replace(/\r?\n$/, '');
+  } catch (error) {
+    throw new ConfigError(`${name}_FILE cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
+  }
+}

@@ -1,0 +1,82 @@
+// Turns whatever went wrong into a problem. Nothing else in the service decides about the status of an error.
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ServiceFailure } from '../items/errors.ts';
+import { MAX_BODY_BYTES } from './limits.ts';
+import { type ProblemCode, ProblemError, sendProblem } from './problems.ts';
+
+/** Installs the handlers for errors and for addresses that do not exist. */
+export function installErrorHandler(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => renderError(error, request, reply));
+  app.setNotFoundHandler((request, reply) => renderError(notFound(request), request, reply));
+  // Before the body is looked at: an unknown address is a 404 whatever was sent to it.
+  app.addHook('onRequest', async (request) => {
+    if (request.is404) throw notFound(request);
+  });
+}
+
+/** Answers with the problem that an error stands for, and keeps the error for the request's log line. */
+export function renderError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = toProblem(error);
+  request.failure = error;
+  return sendProblem(request, reply, problem);
+}
+
+/** The answer to a request that could not even be parsed, for Fastify's `clientErrorHandler`. */
+export function problemOfParseError(error: { readonly code?: string }): ProblemCode {
+  switch (error.code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return 'request-timeout';
+    case 'HPE_HEADER_OVERFLOW':
+      return 'headers-too-large';
+    default:
+      return 'bad-request';
+  }
+}
+
+function notFound(request: FastifyRequest): ProblemError {
+  return new ProblemError('not-found', `there is no ${request.method} at this address`);
+}
+
+function toProblem(error: FastifyError | ProblemError | ServiceFailure): ProblemError {
+  if (error instanceof ProblemError) return error;
+  if (error instanceof ServiceFailure) return new ProblemError(error.code, failureDetail(error));
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new ProblemError('payload-too-large', `the body must have at most ${MAX_BODY_BYTES} bytes`);
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new ProblemError('unsupported-media-type', 'the body must be application/json');
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return new ProblemError('malformed-json', 'the body is empty');
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+      return new ProblemError('malformed-json', 'the body is not valid JSON');
+    case 'FST_ERR_BAD_URL':
+      return new ProblemError('bad-request', 'the address is not a valid URL');
+    default:
+  }
+  if (error instanceof SyntaxError && error.statusCode === 400) {
+    return new ProblemError(
+      'malformed-json',
+      'the body is not valid JSON, or has a member __proto__ or constructor.prototype',
+    );
+  }
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+    return new ProblemError('bad-request', 'the request cannot be processed');
+  }
+  return new ProblemError('internal-error', 'an unexpected error occurred');
+}
+
+/** What a client may know of a failure: what it means for its content, never why it happened inside. */
+function failureDetail({ code }: ServiceFailure): string {
+  switch (code) {
+    case 'store-unavailable':
+      return 'the store could not be reached in time; the same request may be sent again';
+    case 'not-replicated':
+      return 'the save could not be confirmed on all replicas in time; the same request may be sent again';
+    case 'overloaded':
+      return 'too many saves are waiting; send the same request again later';
+    case 'draining':
+      return 'this instance is shutting down; send the same request again';
+    case 'storage-full':
+      return 'the store is out of memory; nothing was saved';
+  }
+}

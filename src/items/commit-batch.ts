@@ -1,0 +1,99 @@
+// One round of the save path for a batch: lock what is not locked yet, commit, hand each content its verdict, release.
+import { type FailureCode, ServiceFailure } from './errors.ts';
+import { formatItemId } from './item.ts';
+import type { PendingSave } from './pending-save.ts';
+import type { Clock, ContentLocks, ItemStore, LockedElsewhere, LockGrant } from './ports.ts';
+
+type CommitDeps = {
+  readonly store: ItemStore;
+  readonly locks: ContentLocks;
+  readonly clock: Clock;
+  readonly observer: { lockLost(): void };
+};
+
+/** What happens to a content after a round; exactly one of them is called for each. */
+export type RoundEnd = {
+  done(save: PendingSave): void;
+  retry(save: PendingSave, failure: FailureCode, detail: string): void;
+  contended(save: PendingSave, locked: LockedElsewhere): void;
+};
+
+type Locked = { readonly save: PendingSave; readonly grant: LockGrant };
+
+/** Runs one round and returns how many contents were sent to the store. */
+export async function commitBatch(
+  batch: readonly PendingSave[],
+  { store, locks, clock, observer }: CommitDeps,
+  lockMarginMs: number,
+  end: RoundEnd,
+): Promise<number> {
+  const locked = await lockBatch(batch, locks, clock, lockMarginMs, end);
+  if (locked.length === 0) return 0;
+  const result = await store.commit(locked.map(({ save, grant }) => save.command(grant.token)));
+  const kept = new Set<LockGrant>();
+  locked.forEach(({ save, grant }, i) => {
+    if (result.kind === 'unknown') {
+      // The lock is kept for the next round: giving it up would let another instance in between two of our attempts.
+      save.uncertain = true;
+      kept.add(grant);
+      end.retry(save, result.failure, result.detail);
+    } else if (result.kind === 'refused') {
+      end.done(save);
+      save.fail(new ServiceFailure(result.failure, result.detail));
+    } else {
+      const verdict = result.verdicts[i];
+      if (verdict === undefined) throw new Error('the store answered fewer verdicts than it was asked for');
+      if (verdict.kind === 'fenced') {
+        observer.lockLost();
+        save.grant = null;
+        end.retry(save, 'store-unavailable', 'the lock was lost to another instance');
+      } else if (verdict.kind === 'damaged') {
+        end.done(save);
+        save.fail(new Error(`the index names item ${formatItemId(verdict.position)}, which the log does not have`));
+      } else {
+        end.done(save);
+        save.settle(verdict);
+      }
+    }
+  });
+  for (const grant of new Set(locked.map((entry) => entry.grant))) if (!kept.has(grant)) void locks.release(grant);
+  return locked.length;
+}
+
+async function lockBatch(
+  batch: readonly PendingSave[],
+  locks: ContentLocks,
+  clock: Clock,
+  lockMarginMs: number,
+  end: RoundEnd,
+): Promise<Locked[]> {
+  const usableUntilMs = clock.nowMs() + lockMarginMs;
+  const unlocked = new Map<string, PendingSave>();
+  const expired = new Set<LockGrant>();
+  for (const save of batch) {
+    if (save.grant !== null && save.grant.validUntilMs >= usableUntilMs) continue;
+    if (save.grant !== null) expired.add(save.grant);
+    save.grant = null;
+    unlocked.set(save.key.hex, save);
+  }
+  // Sent before the acquire on the same connection, so that we do not find ourselves locked out by ourselves.
+  for (const grant of expired) void locks.release(grant);
+  if (unlocked.size > 0) {
+    const result = await locks.acquire([...unlocked.values()].map((save) => save.key));
+    if (result.kind === 'unavailable') {
+      for (const save of unlocked.values()) end.retry(save, result.failure, result.detail);
+    } else {
+      for (const grant of result.grants) {
+        for (const key of grant.keys) {
+          const save = unlocked.get(key.hex);
+          if (save !== undefined) save.grant = grant;
+        }
+      }
+      for (const held of result.contended) {
+        const save = unlocked.get(held.key.hex);
+        if (save !== undefined) end.contended(save, held);
+      }
+    }
+  }
+  return batch.flatMap((save) => (save.grant === null ? [] : [{ save, grant: save.grant }]));
+}

@@ -1,0 +1,80 @@
+// What the domain needs from the outside, in its own words; redis/ implements it.
+import type { Content, ContentKey } from './content.ts';
+import type { FailureCode } from './errors.ts';
+import type { ItemPosition, Item } from './item.ts';
+
+/** One content to be decided by the store. */
+export type SaveCommand = {
+  readonly key: ContentKey;
+  readonly content: Content;
+  readonly source: string;
+  /** See `requestToken`. */
+  readonly token: string;
+  /** Whether the token stands for a client's idempotency key, whose reuse for another content must be noticed. */
+  readonly tokenIsIdempotencyKey: boolean;
+  /** The fencing token: the value of the lock under which this save runs. */
+  readonly lockToken: string;
+};
+
+/** What the store decided about one content. `known` carries the token of the save that created the item. */
+export type Verdict =
+  | { readonly kind: 'saved'; readonly position: ItemPosition }
+  | { readonly kind: 'known'; readonly position: ItemPosition; readonly source: string; readonly token: string }
+  | { readonly kind: 'fenced' }
+  | { readonly kind: 'key_reused' }
+  /** The index names an item that the log does not have: somebody changed the data by hand. */
+  | { readonly kind: 'damaged'; readonly position: ItemPosition };
+
+/**
+ * `confirmed`: decided, and every replica that must have it has it. `unknown`: some or all of it may have happened or
+ * may still happen; the same commands with the same tokens may be sent again. `refused`: nothing happened, and sending
+ * it again does not help soon.
+ */
+export type CommitResult =
+  | { readonly kind: 'confirmed'; readonly verdicts: readonly Verdict[] }
+  | { readonly kind: 'unknown'; readonly failure: FailureCode; readonly detail: string }
+  | { readonly kind: 'refused'; readonly failure: FailureCode; readonly detail: string };
+
+/** A page of items and, for each partition, where the next page begins; null when nothing is left. */
+export type ItemPage = { readonly items: readonly Item[]; readonly next: ListCursor | null };
+export type ListOrder = 'asc' | 'desc';
+
+/** How far a listing has come: the last stream id read of each partition, null where none was. */
+export type ListCursor = { readonly order: ListOrder; readonly positions: readonly (StreamPosition | null)[] };
+export type StreamPosition = Pick<ItemPosition, 'ms' | 'seq'>;
+
+export interface ItemStore {
+  /** Decides all commands atomically and confirms the result. Contents within one call must differ. Never throws for a fault of the store. */
+  commit(commands: readonly SaveCommand[]): Promise<CommitResult>;
+  /** The item with this id, or null. Throws `ServiceFailure` when the store cannot be asked. */
+  find(position: ItemPosition): Promise<Item | null>;
+  /** Up to `limit` items in the order of their ids, after the cursor. Throws `ServiceFailure` when the store cannot be asked. */
+  list(cursor: ListCursor | ListOrder, limit: number): Promise<ItemPage>;
+}
+
+/** A lock held on some contents. `validUntilMs` is on the monotonic clock. */
+export type LockGrant = {
+  readonly token: string;
+  readonly keys: readonly ContentKey[];
+  readonly validUntilMs: number;
+};
+
+/** Who holds a content that could not be locked. */
+export type LockedElsewhere = { readonly key: ContentKey; readonly holder: string };
+
+/** Contention and an unreachable store are different things: the first is waited for, the second is retried. */
+export type LockResult =
+  | { readonly kind: 'answered'; readonly grants: readonly LockGrant[]; readonly contended: readonly LockedElsewhere[] }
+  | { readonly kind: 'unavailable'; readonly failure: FailureCode; readonly detail: string };
+
+export interface ContentLocks {
+  /** Locks all contents that nobody else holds; does not wait and does not retry. Never throws for a fault of the store. */
+  acquire(keys: readonly ContentKey[]): Promise<LockResult>;
+  /** Takes the lock away from a holder, if it still is the holder. Safe, because the store fences the old holder. */
+  breakLock(locked: LockedElsewhere): Promise<void>;
+  /** Gives locks back. Never throws: what cannot be released expires. */
+  release(grant: LockGrant): Promise<void>;
+}
+
+/** Time as the domain sees it: monotonic, in milliseconds, replaceable in tests. */
+export type Clock = { nowMs(): number; delay(ms: number): Promise<void> };

@@ -1,0 +1,179 @@
+// Group commit: saves gather while a commit is in flight and leave together; equal contents share one place.
+import { commitBatch } from './commit-batch.ts';
+import { ServiceFailure, type FailureCode } from './errors.ts';
+import { awaitLock } from './lock-wait.ts';
+import { PendingSave, type SaveOutcome, type SaveRequest } from './pending-save.ts';
+import type { Clock, ContentLocks, ItemStore, LockedElsewhere } from './ports.ts';
+
+/** What the queue tells about itself while it works. */
+export type SaveObserver = {
+  joined(): void;
+  committed(batchSize: number, durationMs: number): void;
+  lockLost(): void;
+};
+
+export type SaveQueueDeps = {
+  readonly store: ItemStore;
+  readonly locks: ContentLocks;
+  readonly clock: Clock;
+  readonly observer: SaveObserver;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+};
+
+export type SaveQueueOptions = {
+  readonly maxPendingSaves: number;
+  /** How long a content that is locked elsewhere is waited for. */
+  readonly lockWaitMs: number;
+  /** How long a live save can hold its lock without a change; past it, the holder is taken for dead. */
+  readonly lockBreakMs: number;
+  /** A lock with less time left than this is not used for another commit. */
+  readonly lockMarginMs: number;
+};
+
+// A batch is bounded so that one script blocks Redis for a few milliseconds at most (measured in docs/decisions.md).
+const MAX_BATCH_ITEMS = 500;
+const MAX_BATCH_BYTES = 1_048_576;
+const RETRY_DELAY_MS = 25;
+const RETRY_JITTER_MS = 75;
+
+/** Saves contents through a lock and a store; lock, commit, confirm, answer, release. */
+export class SaveQueue {
+  readonly #deps: SaveQueueDeps;
+  readonly #options: SaveQueueOptions;
+  readonly #byContent = new Map<string, PendingSave>();
+  #gathering: PendingSave[] = [];
+  #commitInFlight = false;
+  #pending = 0;
+  #closed = false;
+  readonly #idle = new Set<() => void>();
+
+  constructor(deps: SaveQueueDeps, options: SaveQueueOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  /** How many requests wait for an outcome. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /**
+   * Saves a content, or says why not. Throws `ServiceFailure`: `overloaded` when too many saves wait, `draining` after
+   * `close`, and what the store said last when the deadline passes. After any of them the same request may be sent again.
+   */
+  async save(request: SaveRequest): Promise<SaveOutcome> {
+    if (this.#closed) throw new ServiceFailure('draining', 'this instance is shutting down');
+    if (this.#pending >= this.#options.maxPendingSaves)
+      throw new ServiceFailure('overloaded', 'too many saves are waiting');
+    this.#pending++;
+    try {
+      return await this.#saveOrJoin(request);
+    } finally {
+      this.#pending--;
+      if (this.#pending === 0) for (const wake of this.#idle) wake();
+    }
+  }
+
+  /** Refuses new saves and resolves when those that were accepted are answered. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#pending > 0) await new Promise<void>((resolve) => this.#idle.add(resolve));
+  }
+
+  async #saveOrJoin(request: SaveRequest): Promise<SaveOutcome> {
+    for (;;) {
+      const inFlight = this.#byContent.get(request.key.hex);
+      if (inFlight === undefined) break;
+      if (inFlight.mayJoin(request)) {
+        this.#deps.observer.joined();
+        return inFlight.join(request);
+      }
+      await inFlight.settled;
+      if (this.#deps.clock.nowMs() >= request.deadlineMs) {
+        throw new ServiceFailure('store-unavailable', 'the deadline passed behind a save of the same content');
+      }
+    }
+    const save = new PendingSave(request);
+    this.#byContent.set(save.key.hex, save);
+    const outcome = save.join(request);
+    this.#enqueue(save);
+    return outcome;
+  }
+
+  #enqueue(save: PendingSave): void {
+    this.#gathering.push(save);
+    this.#pump();
+  }
+
+  #pump(): void {
+    if (this.#commitInFlight || this.#gathering.length === 0) return;
+    this.#commitInFlight = true;
+    const batch = this.#takeBatch();
+    void this.#commit(batch).finally(() => {
+      this.#commitInFlight = false;
+      this.#pump();
+    });
+  }
+
+  #takeBatch(): PendingSave[] {
+    let bytes = 0;
+    let count = 0;
+    for (const save of this.#gathering) {
+      bytes += save.contentBytes;
+      if (count === MAX_BATCH_ITEMS || (count > 0 && bytes > MAX_BATCH_BYTES)) break;
+      count++;
+    }
+    return this.#gathering.splice(0, count);
+  }
+
+  async #commit(batch: PendingSave[]): Promise<void> {
+    const { clock, observer } = this.#deps;
+    const startedMs = clock.nowMs();
+    try {
+      const sent = await commitBatch(batch, this.#deps, this.#options.lockMarginMs, {
+        done: (save) => this.#byContent.delete(save.key.hex),
+        retry: (save, failure, detail) => this.#retry(save, failure, detail),
+        contended: (save, locked) => void this.#awaitLock(save, locked),
+      });
+      if (sent > 0) observer.committed(sent, clock.nowMs() - startedMs);
+    } catch (error) {
+      // Nothing in the path throws for a fault of the store, so this is a bug: the requests must not hang because of it.
+      this.#abandon(batch, error);
+    }
+  }
+
+  #retry(save: PendingSave, failure: FailureCode, detail: string): void {
+    const { clock, locks, random } = this.#deps;
+    if (save.expire(clock.nowMs(), failure, detail)) {
+      this.#byContent.delete(save.key.hex);
+      if (save.grant !== null) void locks.release(save.grant);
+      return;
+    }
+    void clock.delay(RETRY_DELAY_MS + random() * RETRY_JITTER_MS).then(() => this.#enqueue(save));
+  }
+
+  async #awaitLock(save: PendingSave, locked: LockedElsewhere): Promise<void> {
+    try {
+      const result = await awaitLock(locked, this.#deps, this.#options);
+      if (result.kind === 'granted') {
+        save.grant = result.grant;
+        this.#enqueue(save);
+      } else if (result.kind === 'unavailable') {
+        this.#retry(save, result.failure, result.detail);
+      } else {
+        this.#byContent.delete(save.key.hex);
+        save.settle({ kind: 'in_progress' });
+      }
+    } catch (error) {
+      this.#abandon([save], error);
+    }
+  }
+
+  #abandon(saves: readonly PendingSave[], error: unknown): void {
+    for (const save of saves) {
+      this.#byContent.delete(save.key.hex);
+      save.fail(error instanceof Error ? error : new Error('a commit threw', { cause: error }));
+    }
+  }
+}

@@ -1,0 +1,162 @@
+// Every metric of the service, in one registry of its own; label values come from closed sets only.
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+// Around the objective of 100 ms, and up to the longest that a save may wait.
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
+
+export const SAVE_OUTCOMES = [
+  'saved',
+  'replayed',
+  'duplicate',
+  'in_progress',
+  'invalid',
+  'rejected',
+  'failed',
+] as const;
+export type SaveMetricOutcome = (typeof SAVE_OUTCOMES)[number];
+export const SAVE_MODES = ['single', 'batch', 'stream'] as const;
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** The label values that other modules bring along; every series of theirs exists from the start. */
+export type MetricLabels = {
+  readonly connections: readonly string[];
+  readonly unconfirmedReasons: readonly string[];
+  readonly lockOutcomes: readonly string[];
+  readonly buildInfo: { readonly version: string; readonly node: string };
+  readonly pendingSaves: () => number;
+};
+
+/** Creates the registry and all its metrics, each series at 0, so that rates and alerts work from the first scrape. */
+export function createMetrics(labels: MetricLabels) {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+
+  const httpRequestDuration = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time from the first byte of a request to the last byte of its answer.',
+    labelNames: ['method', 'route', 'status_code'] as const,
+    buckets: SECONDS,
+    registers,
+  });
+  const itemSaves = new Counter({
+    name: 'item_saves_total',
+    help: 'Contents that were posted, by what became of them.',
+    labelNames: ['outcome', 'mode'] as const,
+    registers,
+  });
+  for (const outcome of SAVE_OUTCOMES) for (const mode of SAVE_MODES) itemSaves.inc({ outcome, mode }, 0);
+  const itemSaveDuration = new Histogram({
+    name: 'item_save_duration_seconds',
+    help: 'Time from handing a content to the save queue to its outcome.',
+    labelNames: ['outcome'] as const,
+    buckets: SECONDS,
+    registers,
+  });
+  for (const outcome of SAVE_OUTCOMES) itemSaveDuration.zero({ outcome });
+  const itemSavesPending = new Gauge({
+    name: 'item_saves_pending',
+    help: 'Saves that wait for their outcome now.',
+    registers,
+    collect() {
+      this.set(labels.pendingSaves());
+    },
+  });
+  const itemSavesJoined = new Counter({
+    name: 'item_saves_joined_total',
+    help: 'Saves that joined a save of the same content in this process.',
+    registers,
+  });
+  const commitBatchSize = new Histogram({
+    name: 'commit_batch_size',
+    help: 'Contents in one commit.',
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 500],
+    registers,
+  });
+  const commitDuration = new Histogram({
+    name: 'commit_duration_seconds',
+    help: 'Time of one round of the save path: locks, script and acknowledgement.',
+    buckets: SECONDS,
+    registers,
+  });
+  const replicationAck = new Histogram({
+    name: 'replication_ack_seconds',
+    help: 'Time of script and acknowledgement of commits that were confirmed.',
+    buckets: SECONDS,
+    registers,
+  });
+  const replicationAckFailures = new Counter({
+    name: 'replication_ack_failures_total',
+    help: 'Commits that were not confirmed, by reason.',
+    labelNames: ['reason'] as const,
+    registers,
+  });
+  for (const reason of labels.unconfirmedReasons) replicationAckFailures.inc({ reason }, 0);
+  const contentLockAcquire = new Histogram({
+    name: 'content_lock_acquire_seconds',
+    help: 'Time to lock the contents of one batch, or one contended content.',
+    labelNames: ['outcome'] as const,
+    buckets: SECONDS,
+    registers,
+  });
+  for (const outcome of labels.lockOutcomes) contentLockAcquire.zero({ outcome });
+  const contentLockLost = new Counter({
+    name: 'content_lock_lost_total',
+    help: 'Saves that the store fenced off because another instance held their lock.',
+    registers,
+  });
+  const contentLockReleaseFailures = new Counter({
+    name: 'content_lock_release_failures_total',
+    help: 'Locks that could not be released and expire by themselves.',
+    registers,
+  });
+  const redisConnectionUp = new Gauge({
+    name: 'redis_connection_up',
+    help: 'Connections that are ready for commands; one for each Sentinel under connection="sentinel", else 0 or 1.',
+    labelNames: ['connection'] as const,
+    registers,
+  });
+  const redisReconnects = new Counter({
+    name: 'redis_reconnects_total',
+    help: 'Attempts to reconnect.',
+    labelNames: ['connection'] as const,
+    registers,
+  });
+  for (const connection of labels.connections) {
+    redisConnectionUp.set({ connection }, 0);
+    redisReconnects.inc({ connection }, 0);
+  }
+  const redisMasterChanges = new Counter({
+    name: 'redis_master_changes_total',
+    help: 'Times that a majority of Sentinels named another master than before.',
+    registers,
+  });
+  const buildInfo = new Gauge({
+    name: 'build_info',
+    help: 'Always 1; the labels say what is running.',
+    labelNames: ['version', 'node'] as const,
+    registers,
+  });
+  buildInfo.set(labels.buildInfo, 1);
+
+  return {
+    registry,
+    httpRequestDuration,
+    itemSaves,
+    itemSaveDuration,
+    itemSavesPending,
+    itemSavesJoined,
+    commitBatchSize,
+    commitDuration,
+    replicationAck,
+    replicationAckFailures,
+    contentLockAcquire,
+    contentLockLost,
+    contentLockReleaseFailures,
+    redisConnectionUp,
+    redisReconnects,
+    redisMasterChanges,
+    buildInfo,
+  };
+}

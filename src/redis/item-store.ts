@@ -1,0 +1,156 @@
+// Saves and reads items in Redis; alone knows the arguments and replies of the save script.
+import { readFileSync } from 'node:fs';
+import { hash } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { ServiceFailure } from '../items/errors.ts';
+import type { Item, ItemPosition } from '../items/item.ts';
+import type { CommitResult, ItemPage, ItemStore, ListCursor, ListOrder, SaveCommand, Verdict } from '../items/ports.ts';
+import { failureOf, reasonOf, type UnconfirmedReason } from './faults.ts';
+import { listItems } from './item-list.ts';
+import { countsKey, idempotencyKey, indexKey, itemsKey, type Keyspace, lockKey, placeOf } from './keys.ts';
+import { type StreamEntry, itemOf, positionOf } from './stream-entry.ts';
+
+const SCRIPT = readFileSync(new URL('save-items.lua', import.meta.url), 'utf8');
+const SCRIPT_SHA1 = hash('sha1', SCRIPT);
+const IDEMPOTENCY_KEY_TTL_SECONDS = 24 * 60 * 60;
+
+export type StoreObserver = {
+  acknowledged(durationSeconds: number): void;
+  unconfirmed(reason: UnconfirmedReason): void;
+};
+
+export type ItemStoreDeps = {
+  /** Writes only, nothing else: a WAIT covers the writes of its own connection and holds up whatever is behind it. */
+  readonly commitRedis: Redis;
+  readonly commandRedis: Redis;
+  readonly space: Keyspace;
+  /** How many replicas must have a write; null while that cannot be told. */
+  readonly requiredReplicas: () => number | null;
+  readonly ackTimeoutMs: number;
+  readonly observer: StoreObserver;
+};
+
+type ScriptVerdict =
+  | ['saved', string]
+  | ['known', string, string, string]
+  | ['fenced']
+  | ['key_reused']
+  | ['damaged', string];
+type PipelineReply = [error: Error | null, result: unknown];
+
+export class RedisItemStore implements ItemStore {
+  readonly #deps: ItemStoreDeps;
+
+  constructor(deps: ItemStoreDeps) {
+    this.#deps = deps;
+  }
+
+  async commit(commands: readonly SaveCommand[]): Promise<CommitResult> {
+    const required = this.#deps.requiredReplicas();
+    if (required === null) return this.#unknown('no_view');
+    try {
+      const first = await this.#send(commands, required);
+      if (first !== 'noscript') return first;
+      // A new master or a flushed cache. Nothing ran, so the unit is repeated whole: its WAIT must follow its write.
+      await this.#deps.commitRedis.script('LOAD', SCRIPT);
+      const second = await this.#send(commands, required);
+      return second === 'noscript' ? this.#unknown('noscript') : second;
+    } catch (error) {
+      return this.#unknown(reasonOf(error as Error));
+    }
+  }
+
+  async find(position: ItemPosition): Promise<Item | null> {
+    const { commandRedis, space } = this.#deps;
+    if (position.partition >= space.partitions) return null;
+    const id = `${position.ms}-${position.seq}`;
+    const entries = await this.#read(commandRedis.xrange(itemsKey(space, position.partition), id, id));
+    const [entry] = entries as StreamEntry[];
+    return entry === undefined ? null : itemOf(entry, position.partition);
+  }
+
+  async list(from: ListCursor | ListOrder, limit: number): Promise<ItemPage> {
+    const { commandRedis, space } = this.#deps;
+    return this.#read(listItems(commandRedis, space, from, limit));
+  }
+
+  /**
+   * One unit on one connection: the script and, right behind it, the WAIT that covers its writes. Raw EVALSHA, because
+   * the client library's own scripts are sent again behind the WAIT when the server does not know them.
+   */
+  async #send(commands: readonly SaveCommand[], required: number): Promise<CommitResult | 'noscript'> {
+    const { commitRedis, ackTimeoutMs, observer } = this.#deps;
+    const { keys, args } = this.#scriptInput(commands);
+    const unit = commitRedis.pipeline().evalsha(SCRIPT_SHA1, keys.length, ...keys, ...args);
+    if (required > 0) unit.call('WAIT', String(required), String(ackTimeoutMs));
+    const startedMs = performance.now();
+    const replies = (await unit.exec()) as PipelineReply[];
+    const [scriptReply, waitReply] = replies;
+    const failed = replies.find(([error]) => error !== null)?.[0];
+    if (failed != null) {
+      const reason = reasonOf(failed);
+      if (reason === 'noscript') return 'noscript';
+      if (reason === 'oom') return this.#refused(reason);
+      return this.#unknown(reason);
+    }
+    if (required > 0 && Number(waitReply?.[1]) < required) return this.#unknown('short_wait');
+    observer.acknowledged((performance.now() - startedMs) / 1_000);
+    const verdicts = ((scriptReply?.[1] ?? []) as ScriptVerdict[]).map((verdict, i) => {
+      const key = commands[i]?.key;
+      if (key === undefined) throw new Error('the save script answered more verdicts than it was asked for');
+      return toVerdict(verdict, placeOf(this.#deps.space, key).partition);
+    });
+    return { kind: 'confirmed', verdicts };
+  }
+
+  #scriptInput(commands: readonly SaveCommand[]): { keys: string[]; args: (string | Buffer)[] } {
+    const { space } = this.#deps;
+    const keys: string[] = [];
+    const records: string[] = [];
+    const args: (string | Buffer)[] = [String(commands.length), String(IDEMPOTENCY_KEY_TTL_SECONDS)];
+    for (const { key, content, source, token, tokenIsIdempotencyKey, lockToken } of commands) {
+      const { partition, bucket } = placeOf(space, key);
+      keys.push(
+        lockKey(space, key),
+        indexKey(space, partition, bucket),
+        itemsKey(space, partition),
+        countsKey(space, partition),
+      );
+      if (tokenIsIdempotencyKey) records.push(idempotencyKey(space, token));
+      args.push(lockToken, key.digest, token, tokenIsIdempotencyKey ? '1' : '0', source, content.text);
+    }
+    return { keys: [...keys, ...records], args };
+  }
+
+  async #read<T>(reply: Promise<T>): Promise<T> {
+    try {
+      return await reply;
+    } catch (error) {
+      throw new ServiceFailure('store-unavailable', `cannot read: ${reasonOf(error as Error)}`, { cause: error });
+    }
+  }
+
+  #unknown(reason: UnconfirmedReason): CommitResult {
+    this.#deps.observer.unconfirmed(reason);
+    return { kind: 'unknown', failure: failureOf(reason), detail: `not confirmed: ${reason}` };
+  }
+
+  #refused(reason: UnconfirmedReason): CommitResult {
+    this.#deps.observer.unconfirmed(reason);
+    return { kind: 'refused', failure: failureOf(reason), detail: 'Redis is out of memory' };
+  }
+}
+
+function toVerdict(verdict: ScriptVerdict, partition: number): Verdict {
+  switch (verdict[0]) {
+    case 'saved':
+      return { kind: 'saved', position: positionOf(verdict[1], partition) };
+    case 'known':
+      return { kind: 'known', position: positionOf(verdict[1], partition), source: verdict[2], token: verdict[3] };
+    case 'fenced':
+    case 'key_reused':
+      return { kind: verdict[0] };
+    case 'damaged':
+      return { kind: 'damaged', position: positionOf(verdict[1], partition) };
+  }
+}

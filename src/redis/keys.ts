@@ -1,0 +1,36 @@
+// Every key in Redis, in one place. `{p}` is the hash tag that keeps a partition in one slot of a Redis Cluster.
+import type { ContentKey } from '../items/content.ts';
+
+export type Keyspace = {
+  readonly prefix: string;
+  readonly partitions: number;
+  readonly buckets: number;
+};
+
+/** Where a content belongs: both numbers come from its digest, so every instance finds the same place. */
+export function placeOf(space: Keyspace, key: ContentKey): { partition: number; bucket: number } {
+  return {
+    partition: key.digest.readUInt16BE(0) % space.partitions,
+    bucket: key.digest.readUInt32BE(2) % space.buckets,
+  };
+}
+
+/** Stream: the items of a partition. */
+export const itemsKey = (space: Keyspace, partition: number): string => `${space.prefix}items:{${partition}}`;
+
+/** Hash: digest → stream id, for the contents of one bucket. */
+export const indexKey = (space: Keyspace, partition: number, bucket: number): string =>
+  `${space.prefix}index:{${partition}}:${bucket}`;
+
+/** Hash: saved, duplicates, replayed, deleted. */
+export const countsKey = (space: Keyspace, partition: number): string => `${space.prefix}counts:{${partition}}`;
+
+/** String with TTL: Redlock's value, which is the fencing token. */
+export const lockKey = (space: Keyspace, key: ContentKey): string =>
+  `${space.prefix}lock:{${placeOf(space, key).partition}}:${key.hex}`;
+
+/** String with TTL: the digest that an idempotency key was used for. */
+export const idempotencyKey = (space: Keyspace, token: string): string => `${space.prefix}key:{k}:${token}`;
+
+/** Hash: data version, partition and bucket counts. */
+export const metaKey = (space: Keyspace): string => `${space.prefix}meta`;

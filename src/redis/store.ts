@@ -1,0 +1,89 @@
+// Opens everything that talks to Redis and closes it again.
+import type { ContentLocks, ItemStore } from '../items/ports.ts';
+import {
+  connect,
+  connectToSentinel,
+  type ConnectionName,
+  type ConnectionObserver,
+  type StoreAccess,
+} from './connect.ts';
+import { type LockObserver, RedisContentLocks } from './content-locks.ts';
+import { checkDataVersion } from './data-version.ts';
+import { RedisItemStore, type StoreObserver } from './item-store.ts';
+import type { Keyspace } from './keys.ts';
+import { SentinelView } from './sentinel-view.ts';
+
+export const CONNECTIONS: readonly ConnectionName[] = ['commit', 'lock', 'command', 'sentinel'];
+
+export type StoreSettings = {
+  readonly access: StoreAccess;
+  readonly space: Keyspace;
+  /** `all`: every replica that the Sentinels know. */
+  readonly acks: 'all' | number;
+  readonly ackTimeoutMs: number;
+  readonly lockTtlMs: number;
+};
+
+export type StoreObservers = ConnectionObserver &
+  StoreObserver &
+  LockObserver & { masterChanged(master: string): void };
+
+export type OpenStore = {
+  readonly items: ItemStore;
+  readonly locks: ContentLocks;
+  /** Whether the master answers within its time limit. */
+  ping(): Promise<boolean>;
+  /** See `checkDataVersion`. */
+  checkDataVersion(): Promise<string | null>;
+  /** Says goodbye to Redis, so that no reply is cut, and closes what does not answer within `graceMs`. */
+  close(graceMs: number): Promise<void>;
+};
+
+/** The longest that a healthy Redis takes over one command that does not wait for replicas. */
+const COMMAND_SILENCE_MS = 500;
+
+/** Opens the connections; returns at once, whether Redis can be reached or not. */
+export function openStore(settings: StoreSettings, observers: StoreObservers): OpenStore {
+  const { access, space, acks, ackTimeoutMs } = settings;
+  // Commits wait for replicas, and locks and reads must not stand behind them.
+  const commitRedis = connect('commit', access, ackTimeoutMs, observers);
+  const lockRedis = connect('lock', access, COMMAND_SILENCE_MS, observers);
+  const commandRedis = connect('command', access, COMMAND_SILENCE_MS, observers);
+  const view = openView(access, observers);
+  const items = new RedisItemStore({
+    commitRedis,
+    commandRedis,
+    space,
+    requiredReplicas: () => (acks === 'all' ? (view?.requiredReplicas() ?? null) : acks),
+    ackTimeoutMs,
+    observer: observers,
+  });
+  const connections = [commitRedis, lockRedis, commandRedis];
+  return {
+    items,
+    locks: new RedisContentLocks(lockRedis, space, settings.lockTtlMs, observers),
+    ping: () =>
+      commandRedis.ping().then(
+        () => true,
+        () => false,
+      ),
+    checkDataVersion: () => checkDataVersion(commandRedis, space),
+    async close(graceMs) {
+      view?.close();
+      const goodbyes = connections.map((connection) => connection.quit().catch(() => {}));
+      const timeout = AbortSignal.timeout(graceMs);
+      await Promise.race([
+        Promise.all(goodbyes),
+        new Promise((resolve) => timeout.addEventListener('abort', resolve, { once: true })),
+      ]);
+      for (const connection of connections) connection.disconnect();
+    },
+  };
+}
+
+function openView(access: StoreAccess, observers: StoreObservers): SentinelView | null {
+  const { target } = access;
+  if (target.kind !== 'sentinel') return null;
+  const sentinels = target.sentinels.map((address) => connectToSentinel(address, access, observers));
+  return new SentinelView(sentinels, target.masterName, (master) => observers.masterChanged(master));
+}

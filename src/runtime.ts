@@ -1,0 +1,170 @@
+// Composition root: opens what the service needs, wires it, and closes it in reverse order.
+import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+import { type AppDeps, buildApp, buildOpsApp } from './app.ts';
+import { COMMIT_MARGIN_MS } from './config-checks.ts';
+import { type Config, ConfigError } from './config.ts';
+import { trustedProxies } from './http/trusted-proxy.ts';
+import { SaveQueue } from './items/save-queue.ts';
+import type { Logger } from './observability/logger.ts';
+import { createMetrics, type Metrics } from './observability/metrics.ts';
+import { Readiness } from './observability/readiness.ts';
+import { watchStore } from './observability/store-watch.ts';
+import type { StoreAccess } from './redis/connect.ts';
+import { LOCK_OUTCOMES } from './redis/content-locks.ts';
+import { UNCONFIRMED_REASONS } from './redis/faults.ts';
+import { CONNECTIONS, type OpenStore, openStore, type StoreObservers, type StoreSettings } from './redis/store.ts';
+import { shutDown } from './shutdown.ts';
+
+export type Runtime = {
+  /** Where clients are served, as `http://host:port`. */
+  readonly url: string;
+  /** Where /metrics is when it has a port of its own. */
+  readonly opsUrl: string | null;
+  /**
+   * Stops in order, each step with a deadline: not ready, drain, close the servers, let the saves in flight finish, leave
+   * Redis. A step that fails or takes too long is logged and does not keep the next from happening.
+   */
+  close(): Promise<void>;
+};
+
+/** Beyond the longest failover that the set is configured for (detection, election, promotion), an instance is cut off. */
+const STORE_LOST_AFTER_MS = 15_000;
+
+const nowMs = (): number => performance.now();
+
+/**
+ * Starts the service and resolves when it listens; /readyz tells when it takes traffic. Calls `onFatal` when the data in
+ * the store was made with other settings.
+ */
+export async function start(
+  config: Config,
+  version: string,
+  logger: Logger,
+  onFatal: (error: Error) => void,
+): Promise<Runtime> {
+  const isTrustedProxy = readTrustedProxies(config);
+  await using undo = new AsyncDisposableStack();
+  const metrics = createMetrics({
+    connections: CONNECTIONS,
+    unconfirmedReasons: UNCONFIRMED_REASONS,
+    lockOutcomes: LOCK_OUTCOMES,
+    buildInfo: { version, node: process.version },
+    pendingSaves: () => queue.pending,
+  });
+  const readiness = new Readiness(STORE_LOST_AFTER_MS);
+  const store = openStore(storeSettings(config), observeStore(metrics, logger));
+  undo.defer(() => store.close(0));
+  const queue = openQueue(config, store, metrics);
+  const deps: AppDeps = {
+    logger,
+    metrics,
+    readiness,
+    isTrustedProxy,
+    nowMs,
+    store: store.items,
+    save: (request) => queue.save(request),
+    partitions: config.PARTITIONS,
+    saveDeadlineMs: config.SAVE_DEADLINE_MS,
+    servesMetrics: config.METRICS_PORT === undefined,
+  };
+  const app = await buildApp(deps);
+  undo.defer(() => app.close());
+  const ops = config.METRICS_PORT === undefined ? null : await buildOpsApp(deps);
+  if (ops !== null) undo.defer(() => ops.close());
+
+  await app.listen({ host: config.HOST, port: config.PORT });
+  if (ops !== null) await ops.listen({ host: config.HOST, port: config.METRICS_PORT ?? 0 });
+  const stopWatch = watchStore(store, readiness, logger, (mismatch) => onFatal(new ConfigError(mismatch)));
+  undo.move();
+  const parts = { app, ops, queue, store, readiness, stopWatch };
+  return {
+    url: urlOf(app),
+    opsUrl: ops && urlOf(ops),
+    close: () => shutDown(parts, config.SHUTDOWN_GRACE_MS, logger),
+  };
+}
+
+function readTrustedProxies(config: Config): (address: string | undefined) => boolean {
+  try {
+    return trustedProxies(config.TRUST_PROXY ?? []);
+  } catch (error) {
+    throw new ConfigError((error as Error).message);
+  }
+}
+
+function openQueue(config: Config, store: OpenStore, metrics: Metrics): SaveQueue {
+  return new SaveQueue(
+    {
+      store: store.items,
+      locks: store.locks,
+      clock: { nowMs, delay: (ms) => setTimeout(ms) },
+      random: Math.random,
+      observer: {
+        joined: () => metrics.itemSavesJoined.inc(),
+        committed(batchSize, durationMs) {
+          metrics.commitBatchSize.observe(batchSize);
+          metrics.commitDuration.observe(durationMs / 1_000);
+        },
+        lockLost: () => metrics.contentLockLost.inc(),
+      },
+    },
+    {
+      maxPendingSaves: config.MAX_PENDING_SAVES,
+      lockWaitMs: config.LOCK_WAIT_MS,
+      // A live save sends its next commit within one attempt, so a holder that is silent for longer is not coming back.
+      lockBreakMs: config.ACK_TIMEOUT_MS + COMMIT_MARGIN_MS / 2,
+      lockMarginMs: config.ACK_TIMEOUT_MS + COMMIT_MARGIN_MS / 2,
+    },
+  );
+}
+
+function storeSettings(config: Config): StoreSettings {
+  const { REDIS_URL: url, REDIS_SENTINELS: sentinels } = config;
+  const access: StoreAccess = {
+    target:
+      url === undefined
+        ? { kind: 'sentinel', sentinels: sentinels ?? [], masterName: config.REDIS_MASTER_NAME }
+        : { kind: 'standalone', url },
+    username: config.REDIS_USERNAME,
+    password: config.REDIS_PASSWORD,
+    sentinelPassword: config.SENTINEL_PASSWORD,
+    tlsCa: config.REDIS_TLS_CA,
+  };
+  return {
+    access,
+    space: { prefix: config.REDIS_KEY_PREFIX, partitions: config.PARTITIONS, buckets: config.INDEX_BUCKETS },
+    acks: config.ACKS,
+    ackTimeoutMs: config.ACK_TIMEOUT_MS,
+    lockTtlMs: config.LOCK_TTL_MS,
+  };
+}
+
+function observeStore(metrics: Metrics, logger: Logger): StoreObservers {
+  return {
+    up(connection) {
+      metrics.redisConnectionUp.inc({ connection });
+      logger.info({ connection }, 'connected to Redis');
+    },
+    down(connection) {
+      metrics.redisConnectionUp.dec({ connection });
+      logger.warn({ connection }, 'connection to Redis closed');
+    },
+    reconnecting: (connection) => metrics.redisReconnects.inc({ connection }),
+    failed: (connection, error) => logger.warn({ connection, reason: error.message }, 'no connection to Redis'),
+    masterChanged(master) {
+      metrics.redisMasterChanges.inc();
+      logger.warn({ master }, 'the Sentinels name another master');
+    },
+    acknowledged: (seconds) => metrics.replicationAck.observe(seconds),
+    unconfirmed: (reason) => metrics.replicationAckFailures.inc({ reason }),
+    acquired: (outcome, seconds) => metrics.contentLockAcquire.observe({ outcome }, seconds),
+    releaseFailed: () => metrics.contentLockReleaseFailures.inc(),
+  };
+}
+
+function urlOf(app: FastifyInstance): string {
+  const { address, family, port } = app.server.address() as AddressInfo;
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}

@@ -1,0 +1,52 @@
+// Stops a running service step by step, so that nothing that was accepted is cut off.
+import { setTimeout } from 'node:timers/promises';
+import type { Logger } from './observability/logger.ts';
+
+type Closable = { close(): Promise<unknown> };
+
+export type Parts = {
+  readonly app: Closable;
+  readonly ops: Closable | null;
+  readonly queue: Closable;
+  readonly store: { close(graceMs: number): Promise<void> };
+  readonly readiness: { drain(): void };
+  readonly stopWatch: () => void;
+};
+
+/**
+ * How long an instance goes on serving after it stopped being ready, so that whoever asks /readyz notices before
+ * connections are refused. nginx needs none of it: to it a closed connection is a reason to try the next instance.
+ */
+const DRAIN_MS = 2_000;
+/** Share of the grace time that is kept for leaving Redis, however long clients took. */
+const REDIS_SHARE = 1 / 8;
+
+/**
+ * Not ready → drain (answers carry `Connection: close`) → close the server → finish the saves in flight → leave Redis.
+ * Ends within `graceMs`: a step that fails or takes too long is logged and does not keep the next from happening.
+ */
+export async function shutDown(parts: Parts, graceMs: number, logger: Logger): Promise<void> {
+  const redisGraceMs = graceMs * REDIS_SHARE;
+  const deadlineMs = performance.now() + graceMs - redisGraceMs;
+  const step = async (name: string, work: () => Promise<unknown>, limitMs = deadlineMs - performance.now()) => {
+    const late = Symbol('late');
+    const limit = new AbortController();
+    const timer = setTimeout(Math.max(0, limitMs), late, { signal: limit.signal }).catch(() => null);
+    try {
+      if ((await Promise.race([work(), timer])) === late) logger.error({ step: name }, 'shutdown step took too long');
+    } catch (error) {
+      logger.error({ step: name, err: error }, 'shutdown step failed');
+    } finally {
+      limit.abort();
+    }
+  };
+  parts.readiness.drain();
+  logger.info({ graceMs }, 'draining');
+  await setTimeout(Math.min(DRAIN_MS, graceMs / 4));
+  await step('close server', () => parts.app.close());
+  await step('finish saves', () => parts.queue.close());
+  parts.stopWatch();
+  await step('close ops server', async () => parts.ops?.close());
+  await step('leave Redis', () => parts.store.close(redisGraceMs / 2), redisGraceMs);
+  logger.info('stopped');
+}
