@@ -44,11 +44,12 @@ export async function buildOpsApp(deps: AppDeps): Promise<FastifyInstance> {
 }
 
 function prepare(app: FastifyInstance, { logger, metrics, readiness }: AppDeps): () => void {
-  installErrorHandler(app);
-  installRequestLog(app, logger, metrics);
+  // First of all hooks, so that whatever happens next is answered with it.
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id);
   });
+  installRequestLog(app, logger, metrics);
+  installErrorHandler(app);
   app.addHook('onSend', async (_request, reply) => {
     // While draining, each answer also ends its connection, so that none is cut in the middle of the next request.
     if (readiness.isDraining) void reply.header('connection', 'close');

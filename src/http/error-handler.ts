@@ -17,7 +17,8 @@ export function installErrorHandler(app: FastifyInstance): void {
 /** Answers with the problem that an error stands for, and keeps the error for the request's log line. */
 export function renderError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toProblem(error);
-  request.failure = error;
+  // A parser's message quotes what the client sent, which no log may hold; only our own errors say what happened inside.
+  request.failure = problem.code === 'internal-error' || error instanceof ServiceFailure ? error : problem;
   return sendProblem(request, reply, problem);
 }
 
