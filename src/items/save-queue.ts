@@ -173,6 +173,7 @@ export class SaveQueue {
   #abandon(saves: readonly PendingSave[], error: unknown): void {
     for (const save of saves) {
       this.#byContent.delete(save.key.hex);
+      if (save.grant !== null) void this.#deps.locks.release(save.grant);
       save.fail(error instanceof Error ? error : new Error('a commit threw', { cause: error }));
     }
   }

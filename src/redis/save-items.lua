@@ -60,8 +60,8 @@ end
 local verdicts = {}
 for i = 1, count do
   local k, a = (i - 1) * KEYS_EACH, HEAD + (i - 1) * ARGS_EACH
-  local record = nil
-  if ARGV[a + 4] == '1' then
+  local keyed, record = ARGV[a + 4] == '1', nil
+  if keyed then
     record = KEYS[nextRecord]
     nextRecord = nextRecord + 1
   end

@@ -1,0 +1,116 @@
+// An item store and content locks in memory that decide like Redis does and fail when told to.
+import type { ContentKey } from '../../src/items/content.ts';
+import type { Item, ItemPosition } from '../../src/items/item.ts';
+import type {
+  CommitResult,
+  ContentLocks,
+  ItemPage,
+  ItemStore,
+  LockedElsewhere,
+  LockGrant,
+  LockResult,
+  SaveCommand,
+  Verdict,
+} from '../../src/items/ports.ts';
+
+/** How one commit goes wrong: before anything happened, or after all of it did. */
+export type CommitFault = { readonly when: 'before' | 'after'; readonly result: CommitResult };
+
+type Saved = { readonly position: ItemPosition; readonly source: string; readonly token: string };
+
+/** What several instances share: the saved contents and who holds which lock. */
+export class FakeRedis {
+  readonly saved = new Map<string, Saved>();
+  readonly holders = new Map<string, string>();
+  readonly keyUses = new Map<string, string>();
+  #seq = 0;
+
+  decide(command: SaveCommand): Verdict {
+    const { key, token, tokenIsIdempotencyKey, lockToken, source } = command;
+    const holder = this.holders.get(key.hex);
+    if (holder !== undefined && holder !== lockToken) return { kind: 'fenced' };
+    if (tokenIsIdempotencyKey) {
+      const usedFor = this.keyUses.get(token);
+      if (usedFor !== undefined && usedFor !== key.hex) return { kind: 'key_reused' };
+      this.keyUses.set(token, key.hex);
+    }
+    const known = this.saved.get(key.hex);
+    if (known !== undefined) return { kind: 'known', ...known };
+    const position = { ms: 1_000, seq: this.#seq++, partition: 0 };
+    this.saved.set(key.hex, { position, source, token });
+    return { kind: 'saved', position };
+  }
+}
+
+export class FakeStore implements ItemStore {
+  readonly commits: (readonly SaveCommand[])[] = [];
+  readonly faults: CommitFault[] = [];
+  /** While set, commits wait for it. */
+  gate: Promise<void> | null = null;
+  readonly #redis: FakeRedis;
+
+  constructor(redis: FakeRedis) {
+    this.#redis = redis;
+  }
+
+  async commit(commands: readonly SaveCommand[]): Promise<CommitResult> {
+    this.commits.push(commands);
+    if (this.gate !== null) await this.gate;
+    const fault = this.faults.shift();
+    if (fault?.when === 'before') return fault.result;
+    const verdicts = commands.map((command) => this.#redis.decide(command));
+    return fault === undefined ? { kind: 'confirmed', verdicts } : fault.result;
+  }
+
+  find(): Promise<Item | null> {
+    return Promise.reject(new Error('not needed here'));
+  }
+
+  list(): Promise<ItemPage> {
+    return Promise.reject(new Error('not needed here'));
+  }
+}
+
+export class FakeLocks implements ContentLocks {
+  readonly released: LockGrant[] = [];
+  readonly faults: LockResult[] = [];
+  readonly #redis: FakeRedis;
+  readonly #name: string;
+  readonly #validForMs: number;
+  readonly #nowMs: () => number;
+  #grants = 0;
+
+  constructor(redis: FakeRedis, nowMs: () => number, name = 'me', validForMs = 10_000) {
+    this.#redis = redis;
+    this.#nowMs = nowMs;
+    this.#name = name;
+    this.#validForMs = validForMs;
+  }
+
+  async acquire(keys: readonly ContentKey[]): Promise<LockResult> {
+    const fault = this.faults.shift();
+    if (fault !== undefined) return fault;
+    const token = `${this.#name}-${this.#grants++}`;
+    const contended: LockedElsewhere[] = [];
+    const granted: ContentKey[] = [];
+    for (const key of keys) {
+      const holder = this.#redis.holders.get(key.hex);
+      if (holder === undefined) {
+        this.#redis.holders.set(key.hex, token);
+        granted.push(key);
+      } else contended.push({ key, holder });
+    }
+    const grants =
+      granted.length === 0 ? [] : [{ token, keys: granted, validUntilMs: this.#nowMs() + this.#validForMs }];
+    return { kind: 'answered', grants, contended };
+  }
+
+  async breakLock({ key, holder }: LockedElsewhere): Promise<void> {
+    if (this.#redis.holders.get(key.hex) === holder) this.#redis.holders.delete(key.hex);
+  }
+
+  async release(grant: LockGrant): Promise<void> {
+    this.released.push(grant);
+    for (const key of grant.keys) await this.breakLock({ key, holder: grant.token });
+  }
+}
