@@ -1,0 +1,28 @@
+// Starts the Redis set that the integration tests share, once, and says where it runs.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { startRedisSet } from '../../stack/redis-set.ts';
+import { chooseRedisBackend, type RedisBackend, redisLauncher } from './redis-backend.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The shared set; tests keep apart by key prefix and harm nobody. */
+    sentinels: string;
+    redisBackend: RedisBackend;
+  }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const redisBackend = await chooseRedisBackend();
+  const dir = await mkdtemp(join(tmpdir(), 'items-test-'));
+  const set = await startRedisSet({ launcher: redisLauncher(redisBackend, join(dir, 'log')), dir });
+  console.log(`integration tests: Redis master, 2 replicas and 3 Sentinels in ${redisBackend}`);
+  project.provide('sentinels', set.sentinels);
+  project.provide('redisBackend', redisBackend);
+  return async () => {
+    await set.stop();
+    await rm(dir, { recursive: true, force: true });
+  };
+}

@@ -1,0 +1,70 @@
+// Opens the real store against the shared Redis set, under a key prefix that no other test has.
+import { randomUUID } from 'node:crypto';
+import { inject } from 'vitest';
+import { contentKey } from '../../src/items/content.ts';
+import type { SaveCommand } from '../../src/items/ports.ts';
+import type { StoreAccess } from '../../src/redis/connect.ts';
+import type { Keyspace } from '../../src/redis/keys.ts';
+import { type OpenStore, openStore, type StoreObservers, type StoreSettings } from '../../src/redis/store.ts';
+import { waitFor } from '../../stack/wait.ts';
+
+export const MASTER_NAME = 'items';
+
+/** Access through the Sentinels, as `host:port,…`. */
+export function accessTo(sentinels: string): StoreAccess {
+  const addresses = sentinels.split(',').map((text) => {
+    const [host = '', port = ''] = text.split(':');
+    return { host, port: Number(port) };
+  });
+  return { target: { kind: 'sentinel', sentinels: addresses, masterName: MASTER_NAME } };
+}
+
+export type TestStore = OpenStore & { readonly seen: string[]; readonly space: Keyspace } & AsyncDisposable;
+
+/** Opens the store and waits until it confirms; `seen` collects what it tells its observers. */
+export async function openTestStore(settings: Partial<StoreSettings> = {}): Promise<TestStore> {
+  const seen: string[] = [];
+  const space = settings.space ?? { prefix: `test-${randomUUID()}:`, partitions: 4, buckets: 8 };
+  const store = openStore(
+    { access: accessTo(inject('sentinels')), acks: 'all', ackTimeoutMs: 1_000, lockTtlMs: 10_000, ...settings, space },
+    recordingObservers(seen),
+  );
+  const probe = await waitFor(
+    async () => {
+      const result = await store.items.commit([]);
+      return result.kind === 'confirmed' && result;
+    },
+    { timeoutMs: 30_000, what: 'the store did not confirm' },
+  );
+  if (probe.verdicts.length > 0) throw new Error('an empty commit decided something');
+  seen.length = 0;
+  return { ...store, seen, space, [Symbol.asyncDispose]: () => store.close(1_000) };
+}
+
+/** A command to save `text`, without a lock of its own unless one is named. */
+export function command(text: string, overrides: Partial<SaveCommand> = {}): SaveCommand {
+  const content = { kind: 'string', text } as const;
+  return {
+    key: contentKey(content),
+    content,
+    source: 'anonymous',
+    token: randomUUID(),
+    tokenIsIdempotencyKey: false,
+    lockToken: 'no lock',
+    ...overrides,
+  };
+}
+
+function recordingObservers(seen: string[]): StoreObservers {
+  return {
+    up: (connection) => seen.push(`up ${connection}`),
+    down: (connection) => seen.push(`down ${connection}`),
+    reconnecting: () => {},
+    failed: (connection, error) => seen.push(`failed ${connection}: ${error.message}`),
+    masterChanged: (master) => seen.push(`master ${master}`),
+    acknowledged: () => seen.push('acknowledged'),
+    unconfirmed: (reason) => seen.push(`unconfirmed ${reason}`),
+    acquired: (outcome) => seen.push(`lock ${outcome}`),
+    releaseFailed: () => seen.push('release failed'),
+  };
+}

@@ -1,0 +1,48 @@
+// A Redis set for one test that does it harm.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inject } from 'vitest';
+import { askRedis } from '../../stack/ask-redis.ts';
+import type { RedisNode } from '../../stack/redis-node.ts';
+import { type RedisSet, type RedisSetOptions, startRedisSet } from '../../stack/redis-set.ts';
+import { waitFor } from '../../stack/wait.ts';
+import { redisLauncher } from './redis-backend.ts';
+
+/** Starts a set of the test's own where the shared one runs too; stopped and removed when disposed of. */
+export async function ownRedisSet(
+  options: Partial<RedisSetOptions> = {},
+): Promise<{ readonly set: RedisSet } & AsyncDisposable> {
+  const dir = await mkdtemp(join(tmpdir(), 'items-test-'));
+  const launcher = redisLauncher(inject('redisBackend'), join(dir, 'log'));
+  const set = await startRedisSet({ launcher, dir, ...options });
+  return {
+    set,
+    async [Symbol.asyncDispose]() {
+      await set.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Freezes nodes and waits until they really are silent: a container's signal takes a moment to arrive. */
+export async function pauseAll(...nodes: readonly RedisNode[]): Promise<void> {
+  for (const node of nodes) node.pause();
+  await Promise.all(nodes.map((node) => becomes(node, false)));
+}
+
+/** Lets nodes go on and waits until they answer. */
+export async function resumeAll(...nodes: readonly RedisNode[]): Promise<void> {
+  for (const node of nodes) node.resume();
+  await Promise.all(nodes.map((node) => becomes(node, true)));
+}
+
+async function becomes(node: RedisNode, answering: boolean): Promise<void> {
+  const answers = () =>
+    askRedis(node.port, ['PING']).then(
+      () => true,
+      () => false,
+    );
+  const what = `${node.name} did not ${answering ? 'answer' : 'fall silent'}`;
+  await waitFor(async () => (await answers()) === answering, { timeoutMs: 20_000, what });
+}
