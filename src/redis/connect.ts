@@ -42,10 +42,16 @@ export function connect(
   return observe(new Redis({ ...options, replyMapping: 'legacy' }), name, observer);
 }
 
-/** Opens a connection to one Sentinel. */
-export function connectToSentinel(address: Address, access: StoreAccess, observer: ConnectionObserver): Redis {
-  const client = new Redis({
-    ...commonOptions('sentinel', 400),
+/** Opens two connections to one Sentinel: a connection that subscribed takes no other commands. */
+export function connectToSentinel(
+  address: Address,
+  access: StoreAccess,
+  observer: ConnectionObserver,
+): { readonly commands: Redis; readonly events: Redis } {
+  const options: RedisOptions & { replyMapping: 'legacy' } = {
+    ...commonOptions('sentinel', 0),
+    // A view may be a second old at most, so an answer that takes longer than this is no answer.
+    commandTimeout: 400,
     ...(access.tlsCa === undefined ? {} : { tls: { ca: access.tlsCa } }),
     ...(access.sentinelPassword === undefined ? {} : { password: access.sentinelPassword }),
     host: address.host,
@@ -54,8 +60,11 @@ export function connectToSentinel(address: Address, access: StoreAccess, observe
     // Sentinel has no data to load, and its INFO is not worth a round trip.
     enableReadyCheck: false,
     replyMapping: 'legacy',
-  });
-  return observe(client, 'sentinel', observer);
+  };
+  const events = new Redis(options);
+  // What fails here fails on the other connection too, which tells.
+  events.on('error', () => {});
+  return { commands: observe(new Redis(options), 'sentinel', observer), events };
 }
 
 function commonOptions(name: ConnectionName, silenceMs: number): RedisOptions {

@@ -5,6 +5,8 @@ import type { FailureCode } from '../items/errors.ts';
 export const UNCONFIRMED_REASONS = [
   'short_wait',
   'no_view',
+  'not_master',
+  'other_master',
   'connection',
   'timeout',
   'noscript',

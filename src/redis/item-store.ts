@@ -5,6 +5,7 @@ import type { Redis } from 'ioredis';
 import { ServiceFailure } from '../items/errors.ts';
 import type { Item, ItemPosition } from '../items/item.ts';
 import type { CommitResult, ItemPage, ItemStore, ListCursor, ListOrder, SaveCommand, Verdict } from '../items/ports.ts';
+import type { AckRule } from './acknowledgement.ts';
 import { failureOf, reasonOf, type UnconfirmedReason } from './faults.ts';
 import { listItems } from './item-list.ts';
 import { countsKey, idempotencyKey, indexKey, itemsKey, type Keyspace, lockKey, placeOf } from './keys.ts';
@@ -24,9 +25,7 @@ export type ItemStoreDeps = {
   readonly commitRedis: Redis;
   readonly commandRedis: Redis;
   readonly space: Keyspace;
-  /** How many replicas must have a write; null while that cannot be told. */
-  readonly requiredReplicas: () => number | null;
-  readonly ackTimeoutMs: number;
+  readonly ackRule: AckRule;
   readonly observer: StoreObserver;
 };
 
@@ -46,14 +45,12 @@ export class RedisItemStore implements ItemStore {
   }
 
   async commit(commands: readonly SaveCommand[]): Promise<CommitResult> {
-    const required = this.#deps.requiredReplicas();
-    if (required === null) return this.#unknown('no_view');
     try {
-      const first = await this.#send(commands, required);
+      const first = await this.#send(commands);
       if (first !== 'noscript') return first;
       // A new master or a flushed cache. Nothing ran, so the unit is repeated whole: its WAIT must follow its write.
       await this.#deps.commitRedis.script('LOAD', SCRIPT);
-      const second = await this.#send(commands, required);
+      const second = await this.#send(commands);
       return second === 'noscript' ? this.#unknown('noscript') : second;
     } catch (error) {
       return this.#unknown(reasonOf(error as Error));
@@ -75,17 +72,18 @@ export class RedisItemStore implements ItemStore {
   }
 
   /**
-   * One unit on one connection: the script and, right behind it, the WAIT that covers its writes. Raw EVALSHA, because
-   * the client library's own scripts are sent again behind the WAIT when the server does not know them.
+   * One unit on one connection: the script and, right behind it, the proof that its writes are where they must be. Raw
+   * EVALSHA, because the client library's own scripts are sent again behind that proof when the server does not know them.
    */
-  async #send(commands: readonly SaveCommand[], required: number): Promise<CommitResult | 'noscript'> {
-    const { commitRedis, ackTimeoutMs, observer } = this.#deps;
+  async #send(commands: readonly SaveCommand[]): Promise<CommitResult | 'noscript'> {
+    const { commitRedis, ackRule, observer } = this.#deps;
+    const attempt = ackRule(commitRedis);
+    if (typeof attempt === 'string') return this.#unknown(attempt);
     const { keys, args } = this.#scriptInput(commands);
     const unit = commitRedis.pipeline().evalsha(SCRIPT_SHA1, keys.length, ...keys, ...args);
-    if (required > 0) unit.call('WAIT', String(required), String(ackTimeoutMs));
+    for (const [name, ...rest] of attempt.commands) unit.call(name, ...rest);
     const startedMs = performance.now();
     const replies = (await unit.exec()) as PipelineReply[];
-    const [scriptReply, waitReply] = replies;
     const failed = replies.find(([error]) => error !== null)?.[0];
     if (failed != null) {
       const reason = reasonOf(failed);
@@ -93,9 +91,15 @@ export class RedisItemStore implements ItemStore {
       if (reason === 'oom') return this.#refused(reason);
       return this.#unknown(reason);
     }
-    if (required > 0 && Number(waitReply?.[1]) < required) return this.#unknown('short_wait');
+    const [decided, ...proof] = replies.map(([, result]) => result);
+    const doubt = attempt.judge(proof);
+    if (doubt !== null) {
+      // Left at once: as long as we stay, every retry ends here too.
+      if (doubt === 'other_master' || doubt === 'not_master') commitRedis.disconnect(true);
+      return this.#unknown(doubt);
+    }
     observer.acknowledged((performance.now() - startedMs) / 1_000);
-    const verdicts = ((scriptReply?.[1] ?? []) as ScriptVerdict[]).map((verdict, i) => {
+    const verdicts = (decided as ScriptVerdict[]).map((verdict, i) => {
       const key = commands[i]?.key;
       if (key === undefined) throw new Error('the save script answered more verdicts than it was asked for');
       return toVerdict(verdict, placeOf(this.#deps.space, key).partition);

@@ -1,13 +1,13 @@
 -- Decides a batch of contents atomically: appends what is new, and finds what is known.
 --
--- This script is where uniqueness is decided. It writes for every content that is saved or known, because a WAIT behind
--- a script that wrote nothing confirms nothing (Redis 7.2 and later move a client's write offset on writes only).
+-- This script is where uniqueness is decided. It writes on every path, if only a count: a WAIT behind a script that
+-- wrote nothing waits for nothing (Redis 7.2 and later move a client's write offset on writes only).
 --
 -- KEYS, four for each content:
 --   1 lock    string  the value is the fencing token of whoever holds the content
 --   2 index   hash    digest -> stream id
 --   3 items   stream  the log of the partition
---   4 counts  hash    saved, duplicates, replayed
+--   4 counts  hash    saved, duplicates, replayed, fenced, key_reused, damaged
 -- and behind all of them, for each content with keyed = 1, in order:
 --   1 record  string  the digest that this idempotency key was used for
 --
@@ -25,36 +25,34 @@
 -- Returns one array for each content:
 --   {'saved', id}                 appended now
 --   {'known', id, source, token}  saved earlier, by whom and with which request token
---   {'fenced'}                    somebody else holds the lock; nothing was written
---   {'key_reused'}                the idempotency key was used for another content; nothing was written
+--   {'fenced'}                    somebody else holds the lock; nothing was saved
+--   {'key_reused'}                the idempotency key was used for another content; nothing was saved
 --   {'damaged', id}               the index names an item that the log does not have
 
 local KEYS_EACH, ARGS_EACH, HEAD = 4, 6, 2
 local count, keyTtlSeconds = tonumber(ARGV[1]), ARGV[2]
 local nextRecord = count * KEYS_EACH + 1
 
-local function save(lock, index, items, counts, record, lockToken, digest, token, source, content)
+local function decide(lock, index, items, record, lockToken, digest, token, source, content)
   local holder = redis.call('GET', lock)
   -- An absent lock is no reason to refuse: nobody else is at it, and the index below decides anyway.
-  if holder and holder ~= lockToken then return { 'fenced' } end
+  if holder and holder ~= lockToken then return 'fenced', { 'fenced' } end
   if record then
     local usedFor = redis.call('GET', record)
-    if usedFor and usedFor ~= digest then return { 'key_reused' } end
+    if usedFor and usedFor ~= digest then return 'key_reused', { 'key_reused' } end
     if not usedFor then redis.call('SET', record, digest, 'EX', keyTtlSeconds) end
   end
   local id = redis.call('HGET', index, digest)
   if not id then
     id = redis.call('XADD', items, '*', 'c', content, 'k', 's', 't', token, 's', source)
     redis.call('HSET', index, digest, id)
-    redis.call('HINCRBY', counts, 'saved', 1)
-    return { 'saved', id }
+    return 'saved', { 'saved', id }
   end
   local entry = redis.call('XRANGE', items, id, id)[1]
-  if not entry then return { 'damaged', id } end
+  if not entry then return 'damaged', { 'damaged', id } end
   local fields = entry[2]
   local savedToken, savedSource = fields[6], fields[8]
-  redis.call('HINCRBY', counts, savedToken == token and 'replayed' or 'duplicates', 1)
-  return { 'known', id, savedSource, savedToken }
+  return savedToken == token and 'replayed' or 'duplicates', { 'known', id, savedSource, savedToken }
 end
 
 local verdicts = {}
@@ -65,7 +63,9 @@ for i = 1, count do
     record = KEYS[nextRecord]
     nextRecord = nextRecord + 1
   end
-  verdicts[i] = save(KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4], record,
+  local counts, counted = KEYS[k + 4], nil
+  counted, verdicts[i] = decide(KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], record,
     ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 5], ARGV[a + 6])
+  redis.call('HINCRBY', counts, counted, 1)
 end
 return verdicts

@@ -1,5 +1,6 @@
 // Opens everything that talks to Redis and closes it again.
 import type { ContentLocks, ItemStore } from '../items/ports.ts';
+import { countRule, everyReplicaRule } from './acknowledgement.ts';
 import {
   connect,
   connectToSentinel,
@@ -11,14 +12,14 @@ import { type LockObserver, RedisContentLocks } from './content-locks.ts';
 import { checkDataVersion } from './data-version.ts';
 import { RedisItemStore, type StoreObserver } from './item-store.ts';
 import type { Keyspace } from './keys.ts';
-import { SentinelView } from './sentinel-view.ts';
+import { SentinelWatch } from './sentinel-watch.ts';
 
 export const CONNECTIONS: readonly ConnectionName[] = ['commit', 'lock', 'command', 'sentinel'];
 
 export type StoreSettings = {
   readonly access: StoreAccess;
   readonly space: Keyspace;
-  /** `all`: every replica that the Sentinels know. */
+  /** `all`: every replica that Sentinel could promote, by name; a number: that many, whichever they are. */
   readonly acks: 'all' | number;
   readonly ackTimeoutMs: number;
   readonly lockTtlMs: number;
@@ -49,13 +50,13 @@ export function openStore(settings: StoreSettings, observers: StoreObservers): O
   const commitRedis = connect('commit', access, ackTimeoutMs, observers);
   const lockRedis = connect('lock', access, COMMAND_SILENCE_MS, observers);
   const commandRedis = connect('command', access, COMMAND_SILENCE_MS, observers);
-  const view = openView(access, observers);
+  const watch = watchSentinels(access, observers);
   const items = new RedisItemStore({
     commitRedis,
     commandRedis,
     space,
-    requiredReplicas: () => (acks === 'all' ? (view?.requiredReplicas() ?? null) : acks),
-    ackTimeoutMs,
+    ackRule:
+      acks === 'all' ? everyReplicaRule(() => watch?.fresh() ?? null, ackTimeoutMs) : countRule(acks, ackTimeoutMs),
     observer: observers,
   });
   const connections = [commitRedis, lockRedis, commandRedis];
@@ -69,7 +70,7 @@ export function openStore(settings: StoreSettings, observers: StoreObservers): O
       ),
     checkDataVersion: () => checkDataVersion(commandRedis, space),
     async close(graceMs) {
-      view?.close();
+      watch?.close();
       const goodbyes = connections.map((connection) => connection.quit().catch(() => {}));
       const timeout = AbortSignal.timeout(graceMs);
       await Promise.race([
@@ -81,9 +82,9 @@ export function openStore(settings: StoreSettings, observers: StoreObservers): O
   };
 }
 
-function openView(access: StoreAccess, observers: StoreObservers): SentinelView | null {
+function watchSentinels(access: StoreAccess, observers: StoreObservers): SentinelWatch | null {
   const { target } = access;
   if (target.kind !== 'sentinel') return null;
   const sentinels = target.sentinels.map((address) => connectToSentinel(address, access, observers));
-  return new SentinelView(sentinels, target.masterName, (master) => observers.masterChanged(master));
+  return new SentinelWatch(sentinels, target.masterName, (master) => observers.masterChanged(master));
 }

@@ -83,10 +83,13 @@ describe('a commit', () => {
     }
   });
 
-  test('moves the replication offset for duplicates and replays too, so that their WAIT confirms something', async () => {
-    const first = command('twice', { token: 'creator' });
+  test('moves the replication offset whatever it decides, so that its WAIT waits for something', async () => {
+    const first = command('twice', { token: `twice-${store.space.prefix}`, tokenIsIdempotencyKey: true });
+    const held = command('held for the offset');
     await decide(first);
-    for (const again of [first, command('twice')]) {
+    await redis.set(lockKey(store.space, held.key), 'somebody', 'PX', 10_000);
+    const reused = command('another', { token: first.token, tokenIsIdempotencyKey: true });
+    for (const again of [first, command('twice'), held, reused]) {
       const before = await replicationOffset();
       await decide(again);
       expect(await replicationOffset()).toBeGreaterThan(before);

@@ -4,7 +4,6 @@ import { describe, expect, test } from 'vitest';
 import { contentKey } from '../../src/items/content.ts';
 import { failureOf, reasonOf } from '../../src/redis/faults.ts';
 import { indexKey, lockKey, placeOf } from '../../src/redis/keys.ts';
-import { combineAnswers, type SentinelAnswer } from '../../src/redis/sentinel-view.ts';
 
 describe('an error', () => {
   test.each([
@@ -26,22 +25,6 @@ describe('an error', () => {
   ] as const)('%s means %s', (message, reason, failure) => {
     expect(reasonOf(new Error(message))).toBe(reason);
     expect(failureOf(reason)).toBe(failure);
-  });
-});
-
-const answer = (master: string, ...nodes: string[]): SentinelAnswer => ({ master, nodes: new Set(nodes) });
-
-describe('the Sentinels together', () => {
-  test('name a master only by a majority of all of them', () => {
-    const [a, b] = [answer('a:1', 'b:1'), answer('b:1', 'a:1')];
-    expect(combineAnswers([a, a, b], [a, a, b]).master).toBe('a:1');
-    expect(combineAnswers([a, b, null], [a, b, b]).master).toBeNull();
-    expect(combineAnswers([a, null, null], [a, a, a]).master).toBeNull();
-  });
-
-  test('know every node that any of them last named, silent ones included', () => {
-    const last = [answer('a:1', 'b:1'), answer('a:1', 'b:1', 'c:1'), answer('d:1')];
-    expect(combineAnswers([last[0]!, last[1]!, null], last).known).toEqual(new Set(['a:1', 'b:1', 'c:1', 'd:1']));
   });
 });
 
