@@ -1,5 +1,6 @@
 // One round of the save path for a batch: lock what is not locked yet, commit, hand each content its verdict, release.
 import { type FailureCode, ServiceFailure } from './errors.ts';
+import { HeldLock } from './held-lock.ts';
 import { formatItemId } from './item.ts';
 import type { PendingSave } from './pending-save.ts';
 import type { Clock, ContentLocks, ItemStore, LockedElsewhere, LockGrant } from './ports.ts';
@@ -30,12 +31,10 @@ export async function commitBatch(
   const locked = await lockBatch(batch, locks, clock, lockMarginMs, end);
   if (locked.length === 0) return 0;
   const result = await store.commit(locked.map(({ save, grant }) => save.command(grant.token)));
-  const kept = new Set<LockGrant>();
-  locked.forEach(({ save, grant }, i) => {
+  locked.forEach(({ save }, i) => {
     if (result.kind === 'unknown') {
       // The lock is kept for the next round: giving it up would let another instance in between two of our attempts.
       save.uncertain = true;
-      kept.add(grant);
       end.retry(save, result.failure, result.detail);
     } else if (result.kind === 'refused') {
       end.done(save);
@@ -45,7 +44,7 @@ export async function commitBatch(
       if (verdict === undefined) throw new Error('the store answered fewer verdicts than it was asked for');
       if (verdict.kind === 'fenced') {
         observer.lockLost();
-        save.grant = null;
+        save.holdLock(null);
         end.retry(save, 'store-unavailable', 'the lock was lost to another instance');
       } else if (verdict.kind === 'damaged') {
         end.done(save);
@@ -56,7 +55,8 @@ export async function commitBatch(
       }
     }
   });
-  for (const grant of new Set(locked.map((entry) => entry.grant))) if (!kept.has(grant)) void locks.release(grant);
+  // Behind the answers, and not waited for.
+  if (result.kind !== 'unknown') for (const { save } of locked) save.holdLock(null);
   return locked.length;
 }
 
@@ -69,25 +69,20 @@ async function lockBatch(
 ): Promise<Locked[]> {
   const usableUntilMs = clock.nowMs() + lockMarginMs;
   const unlocked = new Map<string, PendingSave>();
-  const expired = new Set<LockGrant>();
   for (const save of batch) {
     if (save.grant !== null && save.grant.validUntilMs >= usableUntilMs) continue;
-    if (save.grant !== null) expired.add(save.grant);
-    save.grant = null;
+    // A release goes out before the acquire, on the same connection, so that we are not locked out by ourselves.
+    save.holdLock(null);
     unlocked.set(save.key.hex, save);
   }
-  // Sent before the acquire on the same connection, so that we do not find ourselves locked out by ourselves.
-  for (const grant of expired) void locks.release(grant);
   if (unlocked.size > 0) {
     const result = await locks.acquire([...unlocked.values()].map((save) => save.key));
     if (result.kind === 'unavailable') {
       for (const save of unlocked.values()) end.retry(save, result.failure, result.detail);
     } else {
       for (const grant of result.grants) {
-        for (const key of grant.keys) {
-          const save = unlocked.get(key.hex);
-          if (save !== undefined) save.grant = grant;
-        }
+        const lock = new HeldLock(grant, locks);
+        for (const key of grant.keys) unlocked.get(key.hex)?.holdLock(lock);
       }
       for (const held of result.contended) {
         const save = unlocked.get(held.key.hex);

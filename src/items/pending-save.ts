@@ -1,6 +1,7 @@
 // One content on its way into the store, with everybody who waits for it.
 import type { Content, ContentKey } from './content.ts';
 import { type FailureCode, ServiceFailure } from './errors.ts';
+import type { HeldLock } from './held-lock.ts';
 import { type Item, type ItemPosition, itemAt } from './item.ts';
 import type { LockGrant, SaveCommand, Verdict } from './ports.ts';
 
@@ -32,8 +33,7 @@ type FinalVerdict = Exclude<Verdict, { kind: 'fenced' | 'damaged' }> | { readonl
 export class PendingSave {
   readonly key: ContentKey;
   readonly contentBytes: number;
-  /** The lock under which the next commit of this content runs. */
-  grant: LockGrant | null = null;
+  #lock: HeldLock | null = null;
   /** An earlier commit ended unknown: if the store now knows our token, it was that commit which saved it. */
   uncertain = false;
   readonly #request: SaveRequest;
@@ -49,6 +49,17 @@ export class PendingSave {
   /** Resolves, and never rejects, when nobody waits for this save any more. */
   get settled(): Promise<void> {
     return this.#settled.promise;
+  }
+
+  /** The lock under which the next commit of this content runs. */
+  get grant(): LockGrant | null {
+    return this.#lock?.grant ?? null;
+  }
+
+  /** Takes another lock, or none, in place of the one that it has. */
+  holdLock(lock: HeldLock | null): void {
+    this.#lock?.leave();
+    this.#lock = lock;
   }
 
   /** A request with an idempotency key of its own must reach the store, which remembers what the key was used for. */

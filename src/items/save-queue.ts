@@ -1,6 +1,7 @@
 // Group commit: saves gather while a commit is in flight and leave together; equal contents share one place.
 import { commitBatch } from './commit-batch.ts';
 import { ServiceFailure, type FailureCode } from './errors.ts';
+import { HeldLock } from './held-lock.ts';
 import { awaitLock } from './lock-wait.ts';
 import { PendingSave, type SaveOutcome, type SaveRequest } from './pending-save.ts';
 import type { Clock, ContentLocks, ItemStore, LockedElsewhere } from './ports.ts';
@@ -144,10 +145,10 @@ export class SaveQueue {
   }
 
   #retry(save: PendingSave, failure: FailureCode, detail: string): void {
-    const { clock, locks, random } = this.#deps;
+    const { clock, random } = this.#deps;
     if (save.expire(clock.nowMs(), failure, detail)) {
       this.#byContent.delete(save.key.hex);
-      if (save.grant !== null) void locks.release(save.grant);
+      save.holdLock(null);
       return;
     }
     void clock.delay(RETRY_DELAY_MS + random() * RETRY_JITTER_MS).then(() => this.#enqueue(save));
@@ -157,7 +158,7 @@ export class SaveQueue {
     try {
       const result = await awaitLock(locked, this.#deps, this.#options);
       if (result.kind === 'granted') {
-        save.grant = result.grant;
+        save.holdLock(new HeldLock(result.grant, this.#deps.locks));
         this.#enqueue(save);
       } else if (result.kind === 'unavailable') {
         this.#retry(save, result.failure, result.detail);
@@ -173,7 +174,7 @@ export class SaveQueue {
   #abandon(saves: readonly PendingSave[], error: unknown): void {
     for (const save of saves) {
       this.#byContent.delete(save.key.hex);
-      if (save.grant !== null) void this.#deps.locks.release(save.grant);
+      save.holdLock(null);
       save.fail(error instanceof Error ? error : new Error('a commit threw', { cause: error }));
     }
   }

@@ -281,3 +281,22 @@ test('closing refuses new saves and waits for the accepted ones', async () => {
   expect(await accepted).toMatchObject({ kind: 'saved' });
   await closing;
 });
+
+test('contents of one batch that end in different rounds share their lock until the last of them is done', async () => {
+  const { queue, request, store, locks, clock, redis } = setUp();
+  const open = holdCommits(store);
+  const first = queue.save(request('first'));
+  const together = [queue.save(request('a')), queue.save(request('b', { deadlineMs: 50 })), queue.save(request('c'))];
+  const results = Promise.allSettled(together);
+  open();
+  await first;
+  // Unknown for all three together, and again in their next rounds, when the deadline of b is over.
+  for (let i = 0; i < 3; i++) store.faults.push({ when: 'before', result: UNREPLICATED });
+  await clock.advance(70);
+  expect(locks.released.map(({ keys }) => keys.length)).toEqual([1]);
+  expect(redis.holders.size).toBe(3);
+  await clock.advance(100);
+  expect((await results).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(locks.released.map(({ keys }) => keys.length)).toEqual([1, 3]);
+  expect(redis.holders.size).toBe(0);
+});
