@@ -1,4 +1,5 @@
 // Opens everything that talks to Redis and closes it again.
+import { setTimeout } from 'node:timers/promises';
 import type { ContentLocks, ItemStore } from '../items/ports.ts';
 import { countRule, everyReplicaRule } from './acknowledgement.ts';
 import {
@@ -72,11 +73,7 @@ export function openStore(settings: StoreSettings, observers: StoreObservers): O
     async close(graceMs) {
       watch?.close();
       const goodbyes = connections.map((connection) => connection.quit().catch(() => {}));
-      const timeout = AbortSignal.timeout(graceMs);
-      await Promise.race([
-        Promise.all(goodbyes),
-        new Promise((resolve) => timeout.addEventListener('abort', resolve, { once: true })),
-      ]);
+      await Promise.race([Promise.all(goodbyes), setTimeout(graceMs, undefined, { ref: false })]);
       for (const connection of connections) connection.disconnect();
     },
   };
