@@ -32,7 +32,7 @@ export type SaveQueueOptions = {
   readonly lockMarginMs: number;
 };
 
-// A batch is bounded so that one script blocks Redis for a few milliseconds at most (measured in docs/decisions.md).
+// Bounds how long one script blocks Redis: 500 contents of 100 bytes took 5 ms, of 1 or 2 KB 9 to 11 ms (Redis 7.0).
 const MAX_BATCH_ITEMS = 500;
 const MAX_BATCH_BYTES = 1_048_576;
 const RETRY_DELAY_MS = 25;
