@@ -1,0 +1,174 @@
+#!/bin/sh
+# Starts one Redis node, once it is sure that this costs no data. The Sentinels, not this node, know who is master:
+#
+#   no majority of Sentinels answers     wait. They start without Redis, so this ends by itself.
+#   they name another node               start as its replica, unless it may be an empty one that would delete our data
+#   they name this node, it has data     start as master, unless a replica lost us seconds ago: then wait for Sentinel
+#                                        to promote that one, whose memory has what our disk may have missed
+#   they name this node, it is empty     start as master only if every replica that any Sentinel knows answers and is
+#                                        empty too (a new set); else wait until another node is promoted
+#
+# A node that waits is down, so Sentinel sees what to do; and it says what it waits for.
+#
+#   ANNOUNCE           address under which others reach this node, as Sentinel shall write it  (required)
+#   SENTINELS          all Sentinels, host:port,…                                              (required)
+#   REDIS_PORT         6379
+#   REDIS_BIND         addresses to listen on, as for "bind"                                   ("* -::*")
+#   REDIS_DIR          directory of the data                                                   (/data)
+#   REDIS_MASTER_NAME  items
+#   REDIS_PASSWORD[_FILE], SENTINEL_PASSWORD[_FILE]   none
+# Further arguments go to redis-server, and win over the files.
+set -eu
+
+# A replica that lost this node longer ago than this is not waited for: Sentinel could have promoted it by now.
+YIELD_SECONDS=30
+# redis-server makes an append-only file of about 90 bytes before the first write.
+EMPTY_BYTES=200
+
+here=$(cd "$(dirname "$0")" && pwd)
+say() { printf 'start-redis: %s\n' "$*"; }
+# secret NAME: what is in the file that NAME_FILE names, else NAME itself.
+secret() { if [ -n "$(printenv "$1_FILE")" ]; then cat "$(printenv "$1_FILE")"; else printenv "$1" || true; fi; }
+
+: "${ANNOUNCE:?start-redis: ANNOUNCE is not set}" "${SENTINELS:?start-redis: SENTINELS is not set}"
+port=${REDIS_PORT:-6379}
+dir=${REDIS_DIR:-/data}
+name=${REDIS_MASTER_NAME:-items}
+me=$ANNOUNCE:$port
+sentinels=$(printf %s "$SENTINELS" | tr ',' ' ')
+# shellcheck disable=SC2086 # one word per Sentinel
+majority=$(($(printf '%s\n' $sentinels | wc -l) / 2 + 1))
+redis_password=$(secret REDIS_PASSWORD)
+sentinel_password=$(secret SENTINEL_PASSWORD)
+
+# A paused process accepts connections and never answers, and redis-cli has no time-out for that. macOS has no timeout.
+if command -v timeout >/dev/null; then at_most_1s() { timeout -s KILL 1 "$@"; }; else
+  at_most_1s() { perl -e 'alarm 1; exec @ARGV' "$@"; }
+fi
+
+# ask PASSWORD HOST:PORT [COMMAND…]: the answer in raw lines, or nothing. Without a command they are read from stdin.
+ask() {
+  password=$1 address=$2
+  shift 2
+  set -- redis-cli --raw -h "${address%:*}" -p "${address##*:}" "$@"
+  answer=$(REDISCLI_AUTH=$password at_most_1s "$@" 2>/dev/null) || return 0
+  printf '%s\n' "$answer" | tr -d '\r'
+}
+ask_node() { ask "$redis_password" "$@" </dev/null; }
+
+# One line per Sentinel that answers: the master that it names, then the replicas that it knows, each host:port.
+# All are asked at the same time. Each line is one write, so that they do not mix.
+views() {
+  for sentinel in $sentinels; do
+    {
+      view=$(printf 'sentinel get-master-addr-by-name %s\nsentinel replicas %s\n' "$name" "$name" |
+        ask "$sentinel_password" "$sentinel" |
+        awk 'NR == 1 { ip = $0; next } NR == 2 { printf "%s:%s", ip, $0; next }
+          NR % 2 { key = $0; next } key == "ip" { ip = $0 } key == "port" { printf " %s:%s", ip, $0 }')
+      printf '%s\n' "$view"
+    } &
+  done
+  wait
+}
+
+# What a majority of all Sentinels names, and nothing when there is none.
+named_master() {
+  printf '%s\n' "$views" | awk -v majority="$majority" '
+    $1 ~ /:[0-9]+$/ { votes[$1]++ }
+    END { for (node in votes) if (votes[node] >= majority) print node }'
+}
+
+# Every replica that any Sentinel knows. Read from the same answers as the master: an empty list is then an answer.
+known_replicas() { printf '%s\n' "$views" | awk '{ for (i = 2; i <= NF; i++) print $i }' | sort -u; }
+is_known() { known_replicas | grep -qxF "$me"; }
+
+has_data() {
+  bytes=$(cat "$dir"/appendonlydir/*.aof "$dir"/appendonlydir/*.rdb 2>/dev/null | head -c $((EMPTY_BYTES + 1)) | wc -c)
+  [ "$bytes" -gt "$EMPTY_BYTES" ]
+}
+
+# A node that has received a full copy writes to this file until its append-only file is made anew from that copy.
+# Killed before, what it has on disk is from before the copy.
+is_stale() { [ -e "$dir/appendonlydir/temp-appendonly.aof.incr" ]; }
+
+may_delete_us() {
+  has_data || return 1
+  case $(ask_node "$master" dbsize) in
+    0) return 0 ;;
+    # No answer. Sentinels that know us will find a successor; ones that do not have lost their memory, and the master
+    # that they name may be about to start empty.
+    '' | *[!0-9]*) ! is_known ;;
+    *) return 1 ;;
+  esac
+}
+
+everybody_is_empty() {
+  has_data && return 1
+  for node in $(known_replicas); do
+    [ "$node" = "$me" ] || [ "$(ask_node "$node" dbsize)" = 0 ] || return 1
+  done
+}
+
+# A replica of ours that could be promoted, and that was with us until seconds ago. What it acknowledged is in its
+# memory; our own disk may lack the last moment, because the write is put off while an fsync is slow.
+fresher_replica() {
+  for node in $(known_replicas); do
+    if ask_node "$node" info replication | awk -F: -v me="$me" -v limit="$YIELD_SECONDS" '
+      { value[$1] = $2 }
+      END {
+        with_us = value["master_link_status"] == "up"
+        gone = value["master_link_down_since_seconds"]
+        lost_us = gone != "" && gone >= 0 && gone <= limit
+        exit !(value["role"] == "slave" && value["master_host"] ":" value["master_port"] == me &&
+          value["slave_priority"] > 0 && (with_us || lost_us))
+      }'; then
+      printf '%s\n' "$node"
+      return
+    fi
+  done
+}
+
+# Said once per reason, and again every 10 s or so: a node that waits must say what for.
+waits=0 last_reason=
+wait_because() {
+  if [ "$1" != "$last_reason" ] || [ $((waits % 40)) -eq 0 ]; then say "waiting: $1"; fi
+  last_reason=$1 waits=$((waits + 1))
+  sleep 0.25
+}
+
+mkdir -p "$dir"
+while :; do
+  views=$(views)
+  master=$(named_master)
+  if [ -z "$master" ]; then
+    wait_because "no majority of the Sentinels ($SENTINELS) names a master"
+  elif [ "$master" != "$me" ]; then
+    if ! may_delete_us; then role="replica of $master"; break; fi
+    wait_because "the master $master is empty or about to be, and following it would delete what is in $dir"
+  elif everybody_is_empty; then
+    role='master of a new set'
+    break
+  elif ! has_data || is_stale; then
+    wait_because "this node was master and its data is gone or old; another one has to be promoted first"
+  else
+    fresher=$(fresher_replica)
+    if [ -z "$fresher" ]; then role=master; break; fi
+    wait_because "this node was master, but $fresher is alive and as fresh or fresher; Sentinel promotes it"
+  fi
+done
+say "$me starts as $role"
+
+# What a kill in the middle of a rewrite or of a full copy left behind, each as big as all the data.
+rm -f "$dir"/temp-rewriteaof-*.aof "$dir"/temp-*.rdb
+
+# Written anew every time: what CONFIG REWRITE left in it (Sentinel does that) must not outlive the decision above.
+# A file and not arguments, because arguments show in ps.
+umask 077
+{
+  printf '%s\n' "include $here/redis.conf" "port $port" "bind ${REDIS_BIND:-* -::*}" "dir $dir" \
+    "replica-announce-ip $ANNOUNCE" "replica-announce-port $port"
+  if [ -n "$redis_password" ]; then printf 'requirepass %s\nmasterauth %s\n' "$redis_password" "$redis_password"; fi
+  case $role in replica*) printf 'replicaof %s %s\n' "${master%:*}" "${master##*:}" ;; esac
+} >"$dir/node.conf.new"
+mv "$dir/node.conf.new" "$dir/node.conf"
+exec redis-server "$dir/node.conf" "$@"

@@ -1,0 +1,36 @@
+// One command to one Redis node or Sentinel, on a connection of its own.
+import { Redis } from 'ioredis';
+
+/** Sends the command and returns the reply; throws when there is none within `timeoutMs`. */
+export async function askRedis(
+  port: number,
+  [command, ...args]: [string, ...string[]],
+  timeoutMs = 500,
+): Promise<unknown> {
+  const client = new Redis({
+    host: '127.0.0.1',
+    port,
+    lazyConnect: true,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    enableReadyCheck: false,
+    connectTimeout: timeoutMs,
+    commandTimeout: timeoutMs,
+  });
+  // Without a listener it prints every error; the command below fails with the same one.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return await client.call(command, ...args);
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** Makes an object of a reply that lists names and values in turn. */
+export function fields(reply: unknown): Record<string, string> {
+  const list = reply as string[];
+  const object: Record<string, string> = {};
+  for (let i = 0; i + 1 < list.length; i += 2) object[list[i] as string] = list[i + 1] as string;
+  return object;
+}

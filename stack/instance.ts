@@ -1,0 +1,51 @@
+// One API instance: src/main.ts as a process of its own, as in production.
+import { fileURLToPath } from 'node:url';
+import type { Launcher } from './launcher.ts';
+import { Part } from './part.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+export type InstanceOptions = {
+  readonly launcher: Launcher;
+  readonly name: string;
+  readonly port: number;
+  /** As in REDIS_SENTINELS. */
+  readonly sentinels: string;
+  readonly masterName: string;
+  /** Further settings of the service; they win over those made here. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** What is run; another program with the same settings can stand in for the service. */
+  readonly main?: string | undefined;
+};
+
+export class Instance extends Part {
+  readonly port: number;
+  /** Its own address, past nginx. */
+  readonly url: string;
+
+  constructor({ launcher, name, port, sentinels, masterName, env, main = 'src/main.ts' }: InstanceOptions) {
+    const url = `http://127.0.0.1:${port}`;
+    super({
+      launcher,
+      command: {
+        name,
+        // The very Node that runs the stack, whatever PATH says.
+        argv: [process.execPath, main],
+        env: {
+          HOST: '127.0.0.1',
+          PORT: `${port}`,
+          REDIS_SENTINELS: sentinels,
+          REDIS_MASTER_NAME: masterName,
+          TRUST_PROXY: 'loopback',
+          ...env,
+        },
+        dir: ROOT,
+      },
+      isReady: async () => (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1_000) })).status === 200,
+      // Longer than SHUTDOWN_GRACE_MS, within which it ends by itself.
+      stopGraceMs: 20_000,
+    });
+    this.port = port;
+    this.url = url;
+  }
+}

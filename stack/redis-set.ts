@@ -1,0 +1,112 @@
+// A Redis master with replicas and the Sentinels that watch over it, on free ports of 127.0.0.1.
+import type { Launcher } from './launcher.ts';
+import { Ports } from './ports.ts';
+import { MASTER_NAME, RedisNode } from './redis-node.ts';
+import { masterAddress, waitUntilSettled } from './sentinels.ts';
+import { supervise } from './supervise.ts';
+
+export type RedisSetOptions = {
+  readonly launcher: Launcher;
+  /** Data of the nodes and the Sentinels. A set that is started from the same directory and ports goes on. */
+  readonly dir: string;
+  readonly replicas?: number;
+  readonly sentinels?: number;
+  /** Silence after which a node counts as down. Only read when the directory is new. */
+  readonly downAfterMs?: number;
+  /** Starts again what dies, as a container engine would. Otherwise what was killed stays dead until start(). */
+  readonly restart?: boolean;
+  /** Further arguments for redis-server, such as `['--maxmemory', '8mb']`. */
+  readonly redisArgs?: readonly string[];
+  /** Where ports are taken from; by default a block of the set's own. */
+  readonly ports?: Ports;
+  /** Hears of what is up, in short lines. */
+  readonly say?: (line: string) => void;
+  readonly signal?: AbortSignal;
+};
+
+/** Starts the set. Returns when it has settled, see there; a set that does not come up is stopped. */
+export async function startRedisSet(options: RedisSetOptions): Promise<RedisSet> {
+  const { launcher, dir, replicas = 2, sentinels = 3, downAfterMs, redisArgs = [], say = () => {}, signal } = options;
+  await using cleanup = new AsyncDisposableStack();
+  const ports = options.ports ?? cleanup.use(await Ports.reserve());
+  const redisPorts = await portsFor('redis', replicas + 1, ports);
+  const sentinelPorts = await portsFor('sentinel', sentinels, ports);
+  const addresses = sentinelPorts.map(([, port]) => `127.0.0.1:${port}`).join(',');
+  const env = {
+    INITIAL_MASTER: `127.0.0.1:${redisPorts[0]?.[1]}`,
+    QUORUM: `${Math.floor(sentinels / 2) + 1}`,
+    ...(downAfterMs === undefined ? {} : { DOWN_AFTER_MS: `${downAfterMs}` }),
+  };
+  const sentinelNodes = sentinelPorts.map(([name, port]) => RedisNode.sentinel({ launcher, dir, name, port, env }));
+  const nodes = redisPorts.map(([name, port]) =>
+    RedisNode.data({ launcher, dir, name, port, env: { SENTINELS: addresses }, args: redisArgs }),
+  );
+  // Undone backwards: with the Sentinels gone first, there is no failover on the way out.
+  cleanup.defer(() => stopAll(nodes));
+  cleanup.defer(() => stopAll(sentinelNodes));
+  for (const part of [...sentinelNodes, ...nodes]) {
+    if (options.restart === true) supervise(part, say);
+    await part.start();
+  }
+  await Promise.all([...sentinelNodes, ...nodes].map((part) => part.ready(60_000, signal)));
+  await waitUntilSettled(nodes, sentinelNodes, 60_000, signal);
+  return new RedisSet(nodes, sentinelNodes, cleanup.move());
+}
+
+export class RedisSet implements AsyncDisposable {
+  readonly masterName = MASTER_NAME;
+  readonly nodes: readonly RedisNode[];
+  readonly sentinelNodes: readonly RedisNode[];
+  readonly #cleanup: AsyncDisposableStack;
+
+  constructor(nodes: readonly RedisNode[], sentinelNodes: readonly RedisNode[], cleanup: AsyncDisposableStack) {
+    this.nodes = nodes;
+    this.sentinelNodes = sentinelNodes;
+    this.#cleanup = cleanup;
+  }
+
+  /** As in REDIS_SENTINELS. */
+  get sentinels(): string {
+    return this.sentinelNodes.map(({ address }) => address).join(',');
+  }
+
+  /** `host:port` of the node that a majority of the Sentinels names; throws when there is none. */
+  async master(): Promise<string> {
+    return (await this.masterNode()).address;
+  }
+
+  /** The same as a node, to kill or to pause it. */
+  async masterNode(): Promise<RedisNode> {
+    const address = await masterAddress(this.sentinelNodes.map(({ port }) => port));
+    const node = this.nodes.find((candidate) => candidate.address === address);
+    if (node === undefined) throw new Error('No majority of the Sentinels names a master.');
+    return node;
+  }
+
+  /**
+   * Waits until all Sentinels see one healthy master, all other nodes as healthy replicas of it, and each other, and
+   * all data is on every disk.
+   */
+  async settled(timeoutMs = 60_000, signal?: AbortSignal): Promise<void> {
+    await waitUntilSettled(this.nodes, this.sentinelNodes, timeoutMs, signal);
+  }
+
+  /** Stops all of it. Data stays in the directory. */
+  async stop(): Promise<void> {
+    await this.#cleanup.disposeAsync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+async function stopAll(parts: readonly RedisNode[]): Promise<void> {
+  await Promise.all(parts.map((part) => part.stop()));
+}
+
+async function portsFor(kind: string, count: number, ports: Ports): Promise<[name: string, port: number][]> {
+  const list: [string, number][] = [];
+  for (let i = 1; i <= count; i++) list.push([`${kind}-${i}`, await ports.get(`${kind}-${i}`)]);
+  return list;
+}

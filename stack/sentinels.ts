@@ -1,0 +1,92 @@
+// What the Sentinels of a set say together.
+import { askRedis, fields } from './ask-redis.ts';
+import { MASTER_NAME, type RedisNode } from './redis-node.ts';
+import { waitFor } from './wait.ts';
+
+/** `host:port` of the node that a majority of the Sentinels names, or null. */
+export async function masterAddress(sentinelPorts: readonly number[]): Promise<string | null> {
+  const answers = await Promise.allSettled(
+    sentinelPorts.map((port) => askRedis(port, ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME])),
+  );
+  const votes = new Map<string, number>();
+  for (const answer of answers) {
+    if (answer.status !== 'fulfilled' || answer.value === null) continue;
+    const address = (answer.value as string[]).join(':');
+    votes.set(address, (votes.get(address) ?? 0) + 1);
+  }
+  return [...votes].find(([, count]) => count * 2 > sentinelPorts.length)?.[0] ?? null;
+}
+
+/**
+ * Waits until all Sentinels see one healthy master, all other nodes as healthy replicas of it, and each other, and all
+ * data is on every disk.
+ */
+export async function waitUntilSettled(
+  nodes: readonly RedisNode[],
+  sentinels: readonly RedisNode[],
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const ports = sentinels.map(({ port }) => port);
+  const condition = async (): Promise<boolean> =>
+    (await doSentinelsAgree(ports, nodes.length - 1)) && (await isAllOnDisk(nodes));
+  const what = `The Redis set (${nodes.length} nodes, ${sentinels.length} Sentinels) did not settle`;
+  await setSentinelPace(ports, 'fast');
+  try {
+    await waitFor(condition, { timeoutMs, what, signal });
+  } finally {
+    await setSentinelPace(ports, 'default');
+  }
+}
+
+/** A replica that has just received a full copy has nothing on disk until its append-only file is made anew. */
+async function isAllOnDisk(nodes: readonly RedisNode[]): Promise<boolean> {
+  const replies = await Promise.all(nodes.map(({ port }) => askRedis(port, ['INFO', 'persistence'])));
+  return replies.every((reply) => /aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r/.test(String(reply)));
+}
+
+/** Whether all Sentinels see one and the same healthy master, that many healthy replicas of it, and each other. */
+async function doSentinelsAgree(sentinelPorts: readonly number[], replicas: number): Promise<boolean> {
+  const masters = await Promise.all(
+    sentinelPorts.map((port) => healthyMaster(port, replicas, sentinelPorts.length - 1)),
+  );
+  return masters.every((master) => master !== null && master === masters[0]);
+}
+
+async function healthyMaster(port: number, replicas: number, otherSentinels: number): Promise<string | null> {
+  const [masterReply, replicaReply, sentinelReply] = await Promise.all([
+    askRedis(port, ['SENTINEL', 'MASTER', MASTER_NAME]),
+    askRedis(port, ['SENTINEL', 'REPLICAS', MASTER_NAME]),
+    askRedis(port, ['SENTINEL', 'SENTINELS', MASTER_NAME]),
+  ]);
+  const master = fields(masterReply);
+  const following = (replicaReply as unknown[])
+    .map(fields)
+    .filter(
+      (replica) =>
+        replica['flags'] === 'slave' &&
+        replica['master-link-status'] === 'ok' &&
+        replica['master-port'] === master['port'],
+    );
+  // Not "sentinel" and nothing else: "master_down", what it last said of an old master, stays for 5 s.
+  const watching = (sentinelReply as unknown[])
+    .map(fields)
+    .filter((sentinel) => !/s_down|disconnected/.test(sentinel['flags'] ?? ''));
+  const healthy =
+    master['flags'] === 'master' &&
+    master['role-reported'] === 'master' &&
+    following.length >= replicas &&
+    watching.length === otherSentinels;
+  return healthy ? `${master['ip']}:${master['port']}` : null;
+}
+
+/**
+ * Sets how often the Sentinels look around: by default every 10 s at the nodes and every 2 s for each other, which makes
+ * the start of a set take that long. They forget it when they restart.
+ */
+async function setSentinelPace(sentinelPorts: readonly number[], pace: 'default' | 'fast'): Promise<void> {
+  const [info, publish] = pace === 'fast' ? ['200', '200'] : ['10000', '2000'];
+  const command: [string, ...string[]] = ['SENTINEL', 'DEBUG', 'INFO-PERIOD', info, 'PUBLISH-PERIOD', publish];
+  // A Sentinel that is down has nothing to be set.
+  await Promise.allSettled(sentinelPorts.map((port) => askRedis(port, command)));
+}

@@ -1,0 +1,125 @@
+// The whole system as local processes: Redis with Sentinels, instances of the service, nginx in front of them.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Instance } from './instance.ts';
+import type { Launcher } from './launcher.ts';
+import { LocalLauncher } from './local-launcher.ts';
+import { Nginx } from './nginx.ts';
+import type { Part } from './part.ts';
+import { Ports } from './ports.ts';
+import { type RedisSet, startRedisSet } from './redis-set.ts';
+import { supervise } from './supervise.ts';
+
+export type StackOptions = {
+  /** Data, logs and ports. A stack that is started from the same directory goes on with its items. */
+  readonly dir: string;
+  readonly instances?: number;
+  /** Where nginx listens; by default a free port. */
+  readonly port?: number;
+  readonly downAfterMs?: number;
+  /** Starts again what dies. Otherwise what was killed stays dead until start(). */
+  readonly restart?: boolean;
+  /** Further settings of the instances. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What an instance runs, instead of src/main.ts. */
+  readonly main?: string;
+  readonly redisArgs?: readonly string[];
+  readonly launcher?: Launcher;
+  /** Hears of what is up and what died, in short lines. */
+  readonly say?: (line: string) => void;
+  /** Gives the start up; what was started is stopped. */
+  readonly signal?: AbortSignal;
+};
+
+/** Starts the stack. Returns when it takes requests; when it does not come up, what was started is stopped. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { dir, signal, say = () => {} } = options;
+  mkdirSync(dir, { recursive: true });
+  await using cleanup = new AsyncDisposableStack();
+  const launcher = options.launcher ?? new LocalLauncher(join(dir, 'logs'));
+  const ports = cleanup.use(await Ports.reserve(join(dir, 'ports.json')));
+  const redis = cleanup.use(await startRedisSet({ ...options, launcher, ports, dir: join(dir, 'redis') }));
+  say(`Redis is up: a master, ${redis.nodes.length - 1} replicas, ${redis.sentinelNodes.length} Sentinels.`);
+
+  const start = async (part: Part): Promise<void> => {
+    if (options.restart === true) supervise(part, say);
+    await part.start();
+    await part.ready(30_000, signal);
+  };
+  const instances: Instance[] = [];
+  cleanup.defer(async () => {
+    await Promise.all(instances.map((instance) => instance.stop()));
+  });
+  let count = 0;
+  const addInstance = async (): Promise<Instance> => {
+    const name = `instance-${++count}`;
+    const port = await ports.get(name);
+    const { sentinels, masterName } = redis;
+    const { env, main } = options;
+    const instance = new Instance({ launcher, name, port, sentinels, masterName, env, main });
+    instances.push(instance);
+    await start(instance);
+    say(`${name} is up, port ${port}.`);
+    return instance;
+  };
+  await Promise.all(Array.from({ length: options.instances ?? 2 }, addInstance));
+
+  const nginx = await Nginx.create({ launcher, dir, ports, port: options.port, instances: instances.map(toPort) });
+  cleanup.use(nginx);
+  await start(nginx);
+  say(`nginx is up, ${nginx.url}`);
+  return new Stack({ redis, instances, nginx, addInstance }, cleanup.move());
+}
+
+type Parts = {
+  readonly redis: RedisSet;
+  readonly instances: Instance[];
+  readonly nginx: Nginx;
+  readonly addInstance: () => Promise<Instance>;
+};
+
+export class Stack implements AsyncDisposable {
+  readonly redis: RedisSet;
+  readonly instances: readonly Instance[];
+  readonly nginx: Nginx;
+  readonly #addInstance: () => Promise<Instance>;
+  readonly #cleanup: AsyncDisposableStack;
+
+  constructor({ redis, instances, nginx, addInstance }: Parts, cleanup: AsyncDisposableStack) {
+    this.redis = redis;
+    this.instances = instances;
+    this.nginx = nginx;
+    this.#addInstance = addInstance;
+    this.#cleanup = cleanup;
+  }
+
+  /** Of nginx: where clients send their requests. */
+  get url(): string {
+    return this.nginx.url;
+  }
+
+  /** Every process of the stack. */
+  get parts(): readonly Part[] {
+    return [...this.redis.nodes, ...this.redis.sentinelNodes, ...this.instances, this.nginx];
+  }
+
+  /** Starts one more instance and has nginx use it. */
+  async addInstance(): Promise<Instance> {
+    const instance = await this.#addInstance();
+    await this.nginx.reload(this.instances.map(toPort));
+    return instance;
+  }
+
+  /** Stops all of it, nginx first and Redis last. Data stays in the directory. */
+  async stop(): Promise<void> {
+    await this.#cleanup.disposeAsync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+function toPort({ port }: Instance): number {
+  return port;
+}
