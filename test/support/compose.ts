@@ -1,0 +1,108 @@
+// One docker compose stack of this repository, on free ports and under a project name of its own.
+import { execFile, execFileSync } from 'node:child_process';
+import { randomBytes, randomInt } from 'node:crypto';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface Container {
+  id: string;
+  name: string;
+  running: boolean;
+  /** Where Prometheus finds its metrics. */
+  target: string;
+  restarts: number;
+}
+
+export type ComposeStack = Awaited<ReturnType<typeof defineStack>>;
+
+export function dockerAnswers(): boolean {
+  try {
+    execFileSync('docker', ['version', '--format', '{{.Server.Version}}'], { stdio: 'ignore', timeout: 10_000 });
+    execFileSync('docker', ['compose', 'version'], { stdio: 'ignore', timeout: 10_000 });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Reserves names and ports only; `scale` starts it, and `remove` is safe whatever happened in between. */
+export async function defineStack() {
+  const project = `items-test-${randomBytes(4).toString('hex')}`;
+  const [port, prometheusPort] = await freePorts();
+  const env = {
+    ...process.env,
+    PORT: String(port),
+    PROMETHEUS_PORT: String(prometheusPort),
+    // A range that is hardly anybody's: the networks of a stack that runs beside this one must not overlap.
+    DATA_NETWORK: `10.${randomInt(90, 250)}.${randomInt(1, 250)}`,
+    // Without the line per request, what went wrong can be found in the logs of a failed test.
+    LOG_LEVEL: 'warn',
+  };
+  const docker = async (...args: string[]) =>
+    (await run('docker', args, { cwd: root, env, maxBuffer: 64 * 1024 * 1024 })).stdout.trim();
+  const compose = (...args: string[]) => docker('compose', '--project-name', project, ...args);
+
+  async function containers(service: string): Promise<Container[]> {
+    const ids = await compose('ps', '--all', '--quiet', service);
+    if (ids === '') return [];
+    const found = JSON.parse(await docker('inspect', ...ids.split('\n'))) as InspectedContainer[];
+    return found.map((container) => ({
+      id: container.Id,
+      name: container.Name.slice(1),
+      running: container.State.Running,
+      target: `${container.NetworkSettings.Networks[`${project}_metrics`]?.IPAddress ?? ''}:9464`,
+      restarts: container.RestartCount,
+    }));
+  }
+
+  return {
+    project,
+    url: `http://127.0.0.1:${port}`,
+    prometheusUrl: `http://127.0.0.1:${prometheusPort}`,
+    docker,
+    compose,
+    containers,
+    services: async () => (await compose('config', '--services')).split('\n'),
+    build: () => compose('build', '--quiet'),
+    scale: (instances: number) => compose('up', '--wait', '--scale', `api=${instances}`),
+    exec: (container: Container, ...command: string[]) => docker('exec', container.id, ...command),
+    /** The last lines of each container, without the access log. */
+    async logs() {
+      const lines = (await compose('logs', '--no-color', '--tail', '5000')).split('\n');
+      const kept = Map.groupBy(
+        lines.filter((line) => !line.includes('"upstreamStatus"')),
+        (line) => line.split('|')[0],
+      );
+      return [...kept.values()].flatMap((ofOne) => ofOne.slice(-100)).join('\n');
+    },
+    remove: () => compose('down', '--volumes', '--remove-orphans', '--rmi', 'local', '--timeout', '5'),
+  };
+}
+
+interface InspectedContainer {
+  Id: string;
+  Name: string;
+  RestartCount: number;
+  State: { Running: boolean };
+  NetworkSettings: { Networks: Record<string, { IPAddress: string } | undefined> };
+}
+
+async function freePorts(): Promise<[number, number]> {
+  // Both are held at once, so that they differ.
+  const servers = [createServer(), createServer()] as const;
+  const listen = (server: (typeof servers)[number]) =>
+    new Promise<number>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(0, '0.0.0.0', () => resolve((server.address() as AddressInfo).port));
+    });
+  try {
+    return [await listen(servers[0]), await listen(servers[1])];
+  } finally {
+    for (const server of servers) server.close();
+  }
+}
