@@ -1,15 +1,15 @@
 // Builds the HTTP side from its dependencies. Opens nothing, listens nowhere, reads no setting.
-import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions, LogController } from 'fastify';
 import { collectAllowedMethods } from './http/allowed-methods.ts';
-import { installErrorHandler, problemOfParseError, renderError } from './http/error-handler.ts';
+import { installErrorHandler, renderError } from './http/error-handler.ts';
 import { itemsRoutes, type ItemsRoutesOptions } from './http/items-routes.ts';
 import { installJsonBody } from './http/json-body.ts';
 import * as limits from './http/limits.ts';
 import { healthRoutes, metricsRoute } from './http/ops-routes.ts';
 import { problemPages } from './http/problem-pages.ts';
-import { PROBLEMS, problemBody } from './http/problems.ts';
+import { installProtocolChecks, unreadableRequestHandler } from './http/protocol-errors.ts';
 import { requestIdOf } from './http/request-headers.ts';
-import { installRequestLog } from './http/request-log.ts';
+import { installRequestLog, recordRequest } from './http/request-log.ts';
 import type { Logger } from './observability/logger.ts';
 import type { Readiness } from './observability/readiness.ts';
 
@@ -37,6 +37,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
 export async function buildOpsApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = fastify(serverOptions(deps));
   const addAllowedMethods = prepare(app, deps);
+  await app.register(problemPages);
   await app.register(healthRoutes, deps);
   await app.register(metricsRoute, deps);
   addAllowedMethods();
@@ -50,14 +51,19 @@ function prepare(app: FastifyInstance, { logger, metrics, readiness }: AppDeps):
   });
   installRequestLog(app, logger, metrics);
   installErrorHandler(app);
+  installProtocolChecks(app);
   app.addHook('onSend', async (_request, reply) => {
-    // While draining, each answer also ends its connection, so that none is cut in the middle of the next request.
-    if (readiness.isDraining) void reply.header('connection', 'close');
+    endConnectionWhenDraining(reply, readiness);
   });
   return collectAllowedMethods(app);
 }
 
-function serverOptions({ logger, isTrustedProxy }: AppDeps): FastifyServerOptions {
+/** While draining, each answer also ends its connection, so that none is cut in the middle of the next request. */
+function endConnectionWhenDraining(reply: FastifyReply, readiness: Readiness): void {
+  if (readiness.isDraining) void reply.header('connection', 'close');
+}
+
+function serverOptions({ logger, metrics, readiness, isTrustedProxy }: AppDeps): FastifyServerOptions {
   return {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -67,25 +73,24 @@ function serverOptions({ logger, isTrustedProxy }: AppDeps): FastifyServerOption
     bodyLimit: limits.MAX_BODY_BYTES,
     requestTimeout: limits.REQUEST_TIMEOUT_MS,
     keepAliveTimeout: limits.KEEP_ALIVE_TIMEOUT_MS,
-    http: { maxHeaderSize: limits.MAX_HEADER_BYTES, headersTimeout: limits.HEADERS_TIMEOUT_MS },
+    http: {
+      maxHeaderSize: limits.MAX_HEADER_BYTES,
+      headersTimeout: limits.HEADERS_TIMEOUT_MS,
+      // `installProtocolChecks` does it.
+      requireHostHeader: false,
+    },
+    // An overlong id is an id that no item has; the router's own limit (100) would answer it past all hooks.
+    routerOptions: { maxParamLength: limits.MAX_HEADER_BYTES },
     // Requests that come in over open connections during a shutdown are served like all others.
     return503OnClosing: false,
     allowErrorHandlerOverride: false,
+    // An address that cannot be decoded: answered before there is a route, and so before all hooks.
     frameworkErrors: (error, request, reply) => {
       void reply.header('x-request-id', request.id);
+      endConnectionWhenDraining(reply, readiness);
       renderError(error, request, reply);
+      recordRequest(request, reply, logger, metrics);
     },
-    clientErrorHandler: (error, socket) => {
-      const code = problemOfParseError(error);
-      const { status, title } = PROBLEMS[code];
-      const requestId = requestIdOf({});
-      logger.info({ requestId, status, reason: error.code }, 'unreadable request');
-      if (!socket.writable) return;
-      const body = JSON.stringify(problemBody(code, 'the request cannot be read', '/', requestId));
-      socket.end(
-        `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nX-Request-Id: ${requestId}\r\n` +
-          `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-      );
-    },
+    clientErrorHandler: unreadableRequestHandler(logger),
   } as FastifyServerOptions;
 }

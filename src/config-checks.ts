@@ -12,6 +12,10 @@ export function findContradiction(config: Config): string | null {
   if (config.REDIS_URL === undefined && config.REDIS_SENTINELS === undefined) {
     return 'neither REDIS_URL nor REDIS_SENTINELS is set: set one of them';
   }
+  const url = config.REDIS_URL === undefined ? null : new URL(config.REDIS_URL);
+  if ((url?.password && config.REDIS_PASSWORD) || (url?.username && config.REDIS_USERNAME)) {
+    return 'REDIS_URL has a user or password and REDIS_USERNAME or REDIS_PASSWORD is set too: set one of them';
+  }
   if (config.REDIS_URL !== undefined && config.ACKS === 'all') {
     return 'ACKS=all needs REDIS_SENTINELS: without Sentinels nobody knows which replicas there are';
   }
@@ -32,13 +36,16 @@ export function findContradiction(config: Config): string | null {
 }
 
 /**
- * Says which name was probably meant as a setting, or null. A setting that is one or two letters off would silently have
- * no effect; names under eight letters are too close to other programs' variables to tell.
+ * Says which name was probably meant as a setting, or null. A setting that is one or two letters off, in lower case or
+ * without its unit would silently have no effect; names under eight letters are too close to other programs' variables to tell.
  */
 export function findMisspelled(names: readonly string[], known: readonly string[]): string | null {
   for (const name of names) {
     if (name.length < 8 || known.includes(name)) continue;
-    const meant = known.find((setting) => setting.length >= 8 && editDistance(name, setting) <= 2);
+    const upper = name.toUpperCase();
+    const meant = known.find(
+      (setting) => setting === `${upper}_MS` || (setting.length >= 8 && editDistance(upper, setting) <= 2),
+    );
     if (meant !== undefined) return `${name} is not a setting; did you mean ${meant}?`;
   }
   return null;

@@ -24,7 +24,9 @@ const list = <T extends z.ZodType<unknown, string>>(entry: T) =>
     .transform((text) => text.split(',').map((part) => part.trim()))
     .pipe(z.array(entry).min(1).max(64));
 
-const redisUrl = z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL' });
+const redisUrl = z
+  .url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL', abort: true })
+  .refine(isOneNode, 'must have the form redis://user:password@host:port/database, encoded like any URL');
 
 // Every value arrives as text. The description of each entry is its documentation: the README's table is made of it.
 export const settingsSchema = z.object({
@@ -53,7 +55,7 @@ export const settingsSchema = z.object({
     .union([z.literal('all'), integer(0, 16)], { error: 'must be "all" or a number from 0 to 16' })
     .optional()
     .describe(
-      'Replicas that must have a save before it is acknowledged. With Sentinel: all (every replica they know). With REDIS_URL: 0.',
+      'Replicas that must have a save before it is acknowledged. Unset: all (every replica that Sentinel could promote), or 0 with REDIS_URL.',
     ),
   ACK_TIMEOUT_MS: integer(50, 60_000).prefault('1000').describe('How long one attempt waits for the replicas.'),
   LOCK_TTL_MS: integer(100, 600_000).prefault('10000').describe('After this a content lock expires by itself.'),
@@ -115,6 +117,16 @@ export function loadConfig(
   const contradiction = findContradiction(config);
   if (contradiction !== null) throw new ConfigError(contradiction);
   return config;
+}
+
+function isOneNode(text: string): boolean {
+  const { hostname, pathname, username, password } = new URL(text);
+  try {
+    decodeURIComponent(username + password);
+  } catch {
+    return false;
+  }
+  return hostname !== '' && /^(\/\d{0,5})?$/.test(pathname);
 }
 
 function readSecret(name: string, path: string, readFile: (path: string) => string): string {

@@ -2,11 +2,16 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceFailure } from '../items/errors.ts';
 import { MAX_BODY_BYTES } from './limits.ts';
-import { type ProblemCode, ProblemError, sendProblem } from './problems.ts';
+import { ProblemError, sendProblem } from './problems.ts';
 
 /** Installs the handlers for errors and for addresses that do not exist. */
 export function installErrorHandler(app: FastifyInstance): void {
-  app.setErrorHandler((error: FastifyError, request, reply) => renderError(error, request, reply));
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    // Fastify ends the connection after any fault of a body. Under a client that is still sending that resets it, and
+    // the client never sees its 413. Kept open, Node reads the rest away, for as long as a request may take.
+    void reply.removeHeader('connection');
+    return renderError(error, request, reply);
+  });
   app.setNotFoundHandler((request, reply) => renderError(notFound(request), request, reply));
   // Before the body is looked at: an unknown address is a 404 whatever was sent to it.
   app.addHook('onRequest', async (request) => {
@@ -20,18 +25,6 @@ export function renderError(error: FastifyError, request: FastifyRequest, reply:
   // A parser's message quotes what the client sent, which no log may hold; only our own errors say what happened inside.
   request.failure = problem.code === 'internal-error' || error instanceof ServiceFailure ? error : problem;
   return sendProblem(request, reply, problem);
-}
-
-/** The answer to a request that could not even be parsed, for Fastify's `clientErrorHandler`. */
-export function problemOfParseError(error: { readonly code?: string }): ProblemCode {
-  switch (error.code) {
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return 'request-timeout';
-    case 'HPE_HEADER_OVERFLOW':
-      return 'headers-too-large';
-    default:
-      return 'bad-request';
-  }
 }
 
 function notFound(request: FastifyRequest): ProblemError {
@@ -49,16 +42,13 @@ function toProblem(error: FastifyError | ProblemError | ServiceFailure): Problem
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
       return new ProblemError('malformed-json', 'the body is empty');
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
-      return new ProblemError('malformed-json', 'the body is not valid JSON');
+      return new ProblemError(
+        'malformed-json',
+        'the body is not valid JSON, or has a member __proto__ or constructor.prototype',
+      );
     case 'FST_ERR_BAD_URL':
       return new ProblemError('bad-request', 'the address is not a valid URL');
     default:
-  }
-  if (error instanceof SyntaxError && error.statusCode === 400) {
-    return new ProblemError(
-      'malformed-json',
-      'the body is not valid JSON, or has a member __proto__ or constructor.prototype',
-    );
   }
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
     return new ProblemError('bad-request', 'the request cannot be processed');

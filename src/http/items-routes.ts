@@ -55,7 +55,17 @@ export async function itemsRoutes(app: FastifyInstance, options: ItemsRoutesOpti
 
   app.post(
     '/v1/items',
-    { config: { statusCodes: [201, 400, 409, 413, 415, 422, 500, 503, 507] } },
+    {
+      config: { statusCodes: [201, 400, 409, 413, 415, 422, 500, 503, 507] },
+      errorHandler(error, request) {
+        // Whatever goes wrong before there is a save is wrong with the request.
+        if (request.saveLog === null) {
+          request.saveLog = { outcome: 'invalid' };
+          metrics.itemSaves.inc({ outcome: 'invalid', mode: 'single' });
+        }
+        throw error;
+      },
+    },
     async (request, reply) => {
       const saveRequest = readSaveRequest(request, options);
       const startedMs = options.nowMs();
@@ -105,23 +115,18 @@ export async function itemsRoutes(app: FastifyInstance, options: ItemsRoutesOpti
 }
 
 function readSaveRequest(request: FastifyRequest, options: ItemsRoutesOptions): SaveRequest {
-  try {
-    const idempotencyKey = idempotencyKeyOf(request.headers);
-    const { content: text } = parseBody(itemBody, request.body);
-    const content = { kind: 'string', text } as const;
-    const attemptId = options.isTrustedProxy(request.socket.remoteAddress) ? attemptIdOf(request.headers) : undefined;
-    return {
-      key: contentKey(content),
-      content,
-      source: SOURCE,
-      token: requestToken({ source: SOURCE, idempotencyKey, attemptId }),
-      tokenIsIdempotencyKey: idempotencyKey !== undefined,
-      deadlineMs: options.nowMs() + options.saveDeadlineMs,
-    };
-  } catch (error) {
-    options.metrics.itemSaves.inc({ outcome: 'invalid', mode: 'single' });
-    throw error;
-  }
+  const idempotencyKey = idempotencyKeyOf(request.headers);
+  const { content: text } = parseBody(itemBody, request.body);
+  const content = { kind: 'string', text } as const;
+  const attemptId = options.isTrustedProxy(request.socket.remoteAddress) ? attemptIdOf(request.headers) : undefined;
+  return {
+    key: contentKey(content),
+    content,
+    source: SOURCE,
+    token: requestToken({ source: SOURCE, idempotencyKey, attemptId }),
+    tokenIsIdempotencyKey: idempotencyKey !== undefined,
+    deadlineMs: options.nowMs() + options.saveDeadlineMs,
+  };
 }
 
 function answerSave(outcome: SaveOutcome, reply: FastifyReply): FastifyReply {

@@ -4,15 +4,19 @@ import { PROBLEMS, type ProblemCode, ProblemError } from './problems.ts';
 
 /** Registers /problems/{slug}. */
 export async function problemPages(app: FastifyInstance): Promise<void> {
-  app.get<{ Params: { slug: string } }>('/problems/:slug', async (request, reply) => {
-    const { slug } = request.params;
-    if (!isProblem(slug)) throw new ProblemError('not-found', 'no problem has this name');
-    return reply
-      .type('text/html; charset=utf-8')
-      .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
-      .header('cache-control', 'public, max-age=3600')
-      .send(pageOf(slug));
-  });
+  app.get<{ Params: { slug: string } }>(
+    '/problems/:slug',
+    { config: { statusCodes: [200, 404] } },
+    async (request, reply) => {
+      const { slug } = request.params;
+      if (!isProblem(slug)) throw new ProblemError('not-found', 'no problem has this name');
+      return reply
+        .type('text/html; charset=utf-8')
+        .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+        .header('cache-control', 'public, max-age=3600')
+        .send(pageOf(slug));
+    },
+  );
 }
 
 function isProblem(slug: string): slug is ProblemCode {

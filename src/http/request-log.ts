@@ -1,12 +1,12 @@
 // One log line and one measurement for each request.
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** What a save came to and of which content, for the log line. */
-    saveLog: { readonly outcome: string; readonly digest: string } | null;
+    saveLog: { readonly outcome: string; readonly digest?: string } | null;
     /** Why the answer is an error. */
     failure: Error | null;
   }
@@ -18,41 +18,46 @@ declare module 'fastify' {
   }
 }
 
-/** The label of requests that match no route; their addresses are the clients' to choose and must not become labels. */
+/** Labels of requests that match no route: their addresses and methods are the clients' to choose. */
 const UNKNOWN_ROUTE = 'unknown';
+const OTHER_METHOD = 'other';
 
 /** Installs the hooks. Call it before any route is registered. */
 export function installRequestLog(app: FastifyInstance, logger: Logger, metrics: Metrics): void {
   app.decorateRequest('saveLog', null);
   app.decorateRequest('failure', null);
+  for (const status of [400, 404]) metrics.httpRequestDuration.zero(labelsOf(OTHER_METHOD, UNKNOWN_ROUTE, status));
   app.addHook('onRoute', ({ method, url, config }) => {
     for (const status of config?.statusCodes ?? []) {
-      for (const name of [method].flat()) {
-        metrics.httpRequestDuration.zero({ method: name, route: url, status_code: String(status) });
-      }
+      for (const name of [method].flat()) metrics.httpRequestDuration.zero(labelsOf(name, url, status));
     }
   });
-  app.addHook('onResponse', async (request, reply) => {
-    const route = request.routeOptions.url ?? UNKNOWN_ROUTE;
-    const { isProbe = false } = request.routeOptions.config;
-    const seconds = reply.elapsedTime / 1_000;
-    if (!isProbe) {
-      const labels = { method: request.method, route, status_code: String(reply.statusCode) };
-      metrics.httpRequestDuration.observe(labels, seconds);
-    }
-    logger[levelFor(reply.statusCode, isProbe)](
-      {
-        requestId: request.id,
-        method: request.method,
-        route,
-        status: reply.statusCode,
-        durationMs: Math.round(reply.elapsedTime * 1_000) / 1_000,
-        ...request.saveLog,
-        ...failureFields(request, reply.statusCode),
-      },
-      'request',
-    );
-  });
+  app.addHook('onResponse', async (request, reply) => recordRequest(request, reply, logger, metrics));
+}
+
+/** Writes the log line of a request that is answered, and measures it. */
+export function recordRequest(request: FastifyRequest, reply: FastifyReply, logger: Logger, metrics: Metrics): void {
+  const { url: route = UNKNOWN_ROUTE, config } = request.routeOptions;
+  const { isProbe = false } = config;
+  const { statusCode: status, elapsedTime } = reply;
+  if (!isProbe) metrics.httpRequestDuration.observe(labelsOf(request.method, route, status), elapsedTime / 1_000);
+  logger[levelFor(status, isProbe)](
+    {
+      requestId: request.id,
+      method: request.method,
+      route,
+      status,
+      durationMs: Math.round(elapsedTime * 1_000) / 1_000,
+      ...request.saveLog,
+      ...failureFields(request, status),
+    },
+    'request',
+  );
+}
+
+function labelsOf(method: string, route: string, status: number) {
+  const isForeign = route === UNKNOWN_ROUTE || status === 405;
+  return { method: isForeign ? OTHER_METHOD : method, route, status_code: String(status) };
 }
 
 function levelFor(status: number, isProbe: boolean): 'debug' | 'info' | 'warn' | 'error' {
@@ -63,6 +68,6 @@ function levelFor(status: number, isProbe: boolean): 'debug' | 'info' | 'warn' |
 
 /** A client's mistake is told by its message, a failure of the store by its detail, and only a bug by its stack. */
 function failureFields({ failure }: FastifyRequest, status: number): Record<string, unknown> {
-  if (failure === null) return {};
+  if (failure == null) return {};
   return status === 500 ? { err: failure } : { reason: failure.message };
 }

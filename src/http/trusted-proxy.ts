@@ -4,6 +4,8 @@ import { BlockList, isIP } from 'node:net';
 // RFC 1918 and RFC 4193: where a proxy on the same private network has its address.
 const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'];
 const LOOPBACK = ['127.0.0.0/8', '::1/128'];
+// The digits are asked for: `10.0.0.0/` read as a prefix of 0 would trust everybody.
+const RANGE = /^([^/%]+)(?:\/(\d{1,3}))?$/;
 
 /**
  * A test for remote addresses, from addresses, CIDR ranges and the words `loopback` and `private`. Throws an error that
@@ -22,11 +24,11 @@ export function trustedProxies(entries: readonly string[]): (address: string | u
 }
 
 function addRange(list: BlockList, range: string): void {
-  const [address = '', bits] = range.split('/');
+  const [, address = '', bits] = RANGE.exec(range) ?? [];
   const version = isIP(address);
   const most = version === 6 ? 128 : 32;
   const prefix = bits === undefined ? most : Number(bits);
-  if (version === 0 || !Number.isInteger(prefix) || prefix < 0 || prefix > most) {
+  if (version === 0 || prefix > most) {
     throw new Error(`TRUST_PROXY: ${range} is not an address, a CIDR range, loopback or private`);
   }
   list.addSubnet(address, prefix, version === 6 ? 'ipv6' : 'ipv4');

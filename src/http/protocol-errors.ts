@@ -1,0 +1,59 @@
+// Answers, as problems, the requests that Node would answer by itself without one.
+import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from '../observability/logger.ts';
+import { type ProblemCode, PROBLEMS, problemBody, ProblemError } from './problems.ts';
+import { requestIdOf } from './request-headers.ts';
+
+/** Time for a client that is still sending to read our answer; closing at once would reset the connection under it. */
+const LINGER_MS = 1_000;
+
+type ParseError = Error & { readonly code?: string };
+
+/** Installs what happens to requests without a host and with an unknown expectation. */
+export function installProtocolChecks(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request) => {
+    // RFC 9112, section 3.2. Node's own check (`requireHostHeader`) is off: its answer has no body and no request id.
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+      throw new ProblemError('bad-request', 'the request has no Host header');
+    }
+  });
+  // RFC 9110, section 10.1.1, lets a server ignore an expectation that it does not know.
+  app.server.on('checkExpectation', (request, response) => void app.server.emit('request', request, response));
+}
+
+/** For Fastify's `clientErrorHandler`: answers a request that could not even be parsed, once, and closes its connection. */
+export function unreadableRequestHandler(logger: Logger): (error: ParseError, socket: Socket) => void {
+  const answered = new WeakSet<Socket>();
+  return (error, socket) => {
+    // Node reports every further chunk of what it cannot read as another error.
+    if (answered.has(socket)) return;
+    answered.add(socket);
+    // A client that has gone needs no answer.
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const code = problemOf(error);
+    const { status, title } = PROBLEMS[code];
+    const requestId = requestIdOf({});
+    logger.info({ requestId, status, reason: error.code }, 'unreadable request');
+    const body = JSON.stringify(problemBody(code, 'the request cannot be read', '/', requestId));
+    socket.end(
+      `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nX-Request-Id: ${requestId}\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    );
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  };
+}
+
+function problemOf({ code }: ParseError): ProblemCode {
+  switch (code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return 'request-timeout';
+    case 'HPE_HEADER_OVERFLOW':
+      return 'headers-too-large';
+    default:
+      return 'bad-request';
+  }
+}
