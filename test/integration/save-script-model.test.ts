@@ -1,0 +1,97 @@
+// The save script against a model of a few lines, on random sequences of commits and lock changes.
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import type { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { formatItemId } from '../../src/items/item.ts';
+import type { SaveCommand, Verdict } from '../../src/items/ports.ts';
+import { countsKey, indexKey, itemsKey, lockKey, placeOf } from '../../src/redis/keys.ts';
+import { FakeRedis } from '../support/fake-store.ts';
+import { command, openTestStore, type TestStore } from '../support/open-store.ts';
+import { redisAtMaster } from '../support/redis-at-master.ts';
+
+let store: TestStore;
+let redis: Redis;
+
+beforeAll(async () => {
+  store = await openTestStore();
+  redis = await redisAtMaster();
+});
+afterAll(async () => {
+  redis.disconnect();
+  await store[Symbol.asyncDispose]();
+});
+
+const name = fc.constantFrom('a', 'b', 'c');
+const holder = fc.constantFrom('mine', 'other');
+const save = fc.record({
+  content: name,
+  token: fc.constantFrom('t1', 't2', 't3'),
+  keyed: fc.boolean(),
+  source: fc.constantFrom('anonymous', 'acme'),
+  lockToken: holder,
+});
+const step = fc.oneof(
+  { weight: 3, arbitrary: fc.uniqueArray(save, { selector: ({ content }) => content, minLength: 1, maxLength: 3 }) },
+  { weight: 1, arbitrary: fc.record({ lock: name, holder: fc.option(holder) }) },
+);
+
+/** Ids differ between the model and Redis; which item it is must not. */
+function comparable(verdicts: readonly Verdict[], ids: Map<string, string>): unknown[] {
+  return verdicts.map((verdict) => {
+    if (!('position' in verdict)) return verdict;
+    const id = formatItemId(verdict.position);
+    if (!ids.has(id)) ids.set(id, `item ${ids.size}`);
+    return { ...verdict, position: ids.get(id) };
+  });
+}
+
+test('decides like the model, and leaves one item and one index entry for each content', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
+      const run = randomUUID();
+      const model = new FakeRedis();
+      const [real, modelled] = [new Map<string, string>(), new Map<string, string>()];
+      const keyOf = (content: string) => command(`${run} ${content}`).key;
+      for (const next of steps) {
+        if ('lock' in next) {
+          const key = keyOf(next.lock);
+          if (next.holder === null) {
+            model.holders.delete(key.hex);
+            await redis.del(lockKey(store.space, key));
+          } else {
+            model.holders.set(key.hex, next.holder);
+            await redis.set(lockKey(store.space, key), next.holder, 'PX', 60_000);
+          }
+          continue;
+        }
+        const commands = next.map(({ content, token, keyed, source, lockToken }): SaveCommand =>
+          command(`${run} ${content}`, { token: `${run} ${token}`, tokenIsIdempotencyKey: keyed, source, lockToken }),
+        );
+        const result = await store.items.commit(commands);
+        if (result.kind !== 'confirmed') throw new Error(result.detail);
+        const expected = commands.map((one) => model.decide(one));
+        expect(comparable(result.verdicts, real)).toEqual(comparable(expected, modelled));
+      }
+      for (const content of ['a', 'b', 'c']) {
+        const key = keyOf(content);
+        const { partition, bucket } = placeOf(store.space, key);
+        const entries = await redis.xrange(itemsKey(store.space, partition), '-', '+');
+        const stored = entries.filter(([, fields]) => fields[1] === `${run} ${content}`);
+        const indexed = await redis.hget(indexKey(store.space, partition, bucket), key.digest);
+        expect(stored.map(([id]) => id)).toEqual(model.saved.has(key.hex) ? [indexed] : []);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('counts every decision once', async () => {
+  const totals = await Promise.all(
+    Array.from({ length: store.space.partitions }, (_, partition) => redis.hgetall(countsKey(store.space, partition))),
+  );
+  const lengths = await Promise.all(
+    Array.from({ length: store.space.partitions }, (_, partition) => redis.xlen(itemsKey(store.space, partition))),
+  );
+  expect(totals.map(({ saved }) => Number(saved ?? 0))).toEqual(lengths);
+});
