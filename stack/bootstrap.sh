@@ -37,7 +37,8 @@ install_with_apt() {
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
   fi
-  quietly as_root apt-get update -qq || fail 'apt-get update failed, see above.'
+  # Often it is another repository that fails; the installation will tell whether it matters.
+  quietly as_root apt-get update -qq || say 'apt-get update failed, see above; going on with the package lists at hand.'
   # shellcheck disable=SC2086 # one word per package
   quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages ||
     fail "apt-get could not install $packages, see above."
@@ -48,9 +49,9 @@ installed=node_modules/.package-lock.json
 if [ ! -e $installed ] || [ -n "$(find package-lock.json -newer $installed)" ]; then
   say 'Installing the npm packages (once).'
   # npm's own Node and not the one in node_modules, which npm ci deletes while it runs.
-  if [ -n "${npm_execpath:-}" ] && [ -x "${npm_node_execpath:-}" ]; then npm="$npm_node_execpath $npm_execpath"; else npm=npm; fi
-  # shellcheck disable=SC2086 # a program and its argument
-  quietly $npm ci --no-audit --no-fund --loglevel=error || fail 'npm ci failed, see above.'
+  set -- npm
+  if [ -n "${npm_execpath:-}" ] && [ -x "${npm_node_execpath:-}" ]; then set -- "$npm_node_execpath" "$npm_execpath"; fi
+  quietly "$@" ci --no-audit --no-fund --loglevel=error || fail 'npm ci failed, see above.'
 fi
 
 packages=''
@@ -62,9 +63,10 @@ if [ -n "$packages" ]; then
     install_with_apt
   elif command -v brew >/dev/null; then
     # shellcheck disable=SC2046 # one word per package; there, Redis is called redis
-    quietly brew install --quiet $(printf %s "$packages" | sed 's/redis-server/redis/') || fail "brew could not install $packages, see above."
+    quietly brew install --quiet $(printf %s "$packages" | sed 's/redis-server/redis/') ||
+      fail "brew could not install $packages, see above."
   else
-    fail "Neither apt-get nor brew is here to install$packages: install it (Redis 7.0 or later) and start again."
+    fail "Neither apt-get nor brew is here to install ${packages# }: install it (Redis 7.0 or later) and start again."
   fi
 fi
 

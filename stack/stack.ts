@@ -50,19 +50,26 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   cleanup.defer(async () => {
     await Promise.all(instances.map((instance) => instance.stop()));
   });
-  let count = 0;
-  const addInstance = async (): Promise<Instance> => {
-    const name = `instance-${++count}`;
+  const makeInstance = async (): Promise<Instance> => {
+    const name = `instance-${instances.length + 1}`;
     const port = await ports.get(name);
     const { sentinels, masterName } = redis;
     const { env, main } = options;
     const instance = new Instance({ launcher, name, port, sentinels, masterName, env, main });
     instances.push(instance);
-    await start(instance);
-    say(`${name} is up, port ${port}.`);
     return instance;
   };
-  await Promise.all(Array.from({ length: options.instances ?? 2 }, addInstance));
+  const startInstance = async (instance: Instance): Promise<void> => {
+    await start(instance);
+    say(`${instance.name} is up, port ${instance.port}.`);
+  };
+  for (let i = 0; i < (options.instances ?? 2); i++) await makeInstance();
+  await Promise.all(instances.map(startInstance));
+  const addInstance = async (): Promise<Instance> => {
+    const instance = await makeInstance();
+    await startInstance(instance);
+    return instance;
+  };
 
   const nginx = await Nginx.create({ launcher, dir, ports, port: options.port, instances: instances.map(toPort) });
   cleanup.use(nginx);

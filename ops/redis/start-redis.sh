@@ -29,6 +29,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 say() { printf 'start-redis: %s\n' "$*"; }
 # secret NAME: what is in the file that NAME_FILE names, else NAME itself.
 secret() { if [ -n "$(printenv "$1_FILE")" ]; then cat "$(printenv "$1_FILE")"; else printenv "$1" || true; fi; }
+# quoted TEXT: as one word of a configuration file.
+quoted() { printf '"%s"' "$(printf %s "$1" | sed 's/[\\"]/\\&/g')"; }
 
 : "${ANNOUNCE:?start-redis: ANNOUNCE is not set}" "${SENTINELS:?start-redis: SENTINELS is not set}"
 port=${REDIS_PORT:-6379}
@@ -167,7 +169,9 @@ umask 077
 {
   printf '%s\n' "include $here/redis.conf" "port $port" "bind ${REDIS_BIND:-* -::*}" "dir $dir" \
     "replica-announce-ip $ANNOUNCE" "replica-announce-port $port"
-  if [ -n "$redis_password" ]; then printf 'requirepass %s\nmasterauth %s\n' "$redis_password" "$redis_password"; fi
+  if [ -n "$redis_password" ]; then
+    printf 'requirepass %s\nmasterauth %s\n' "$(quoted "$redis_password")" "$(quoted "$redis_password")"
+  fi
   case $role in replica*) printf 'replicaof %s %s\n' "${master%:*}" "${master##*:}" ;; esac
 } >"$dir/node.conf.new"
 mv "$dir/node.conf.new" "$dir/node.conf"

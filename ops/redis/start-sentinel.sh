@@ -18,6 +18,8 @@ set -eu
 say() { printf 'start-sentinel: %s\n' "$*"; }
 # secret NAME: what is in the file that NAME_FILE names, else NAME itself.
 secret() { if [ -n "$(printenv "$1_FILE")" ]; then cat "$(printenv "$1_FILE")"; else printenv "$1" || true; fi; }
+# quoted TEXT: as one word of a configuration file.
+quoted() { printf '"%s"' "$(printf %s "$1" | sed 's/[\\"]/\\&/g')"; }
 
 : "${ANNOUNCE:?start-sentinel: ANNOUNCE is not set}" "${INITIAL_MASTER:?start-sentinel: INITIAL_MASTER is not set}"
 dir=${SENTINEL_DIR:-/data}
@@ -41,8 +43,8 @@ if [ ! -s "$file" ]; then
       "dir $dir" \
       'protected-mode no' \
       'logfile ""' \
-      '# Names, not addresses: a container that is made anew has a new address. A name that does not resolve yet is no' \
-      '# error, so Sentinels can start before the Redis nodes. Must stand before "monitor".' \
+      '# Names, not addresses: a container that is made anew has a new address. A name that does not resolve yet' \
+      '# is no error, so Sentinels can start before the Redis nodes. Must stand before "monitor".' \
       'sentinel resolve-hostnames yes' \
       'sentinel announce-hostnames yes' \
       "sentinel announce-ip $ANNOUNCE" \
@@ -51,13 +53,16 @@ if [ ! -s "$file" ]; then
       '# Short enough for a failover that clients wait out; long enough for a slow fork or a busy disk, which would' \
       '# otherwise cost a needless failover. 2 s is about ten times the longest pause seen under load.' \
       "sentinel down-after-milliseconds $name ${DOWN_AFTER_MS:-2000}" \
-      '# Also how long a Sentinel that lost an election waits (twice this) before it tries again; the default is 3 min.' \
+      '# Twice this is how long a Sentinel that lost an election waits before it tries again; the default is 3 min.' \
       "sentinel failover-timeout $name ${FAILOVER_TIMEOUT_MS:-6000}" \
       '# The new master feeds one replica after the other, so that one of them always answers reads.' \
       "sentinel parallel-syncs $name 1"
-    if [ -n "$redis_password" ]; then printf 'sentinel auth-pass %s %s\n' "$name" "$redis_password"; fi
+    if [ -n "$redis_password" ]; then
+      printf 'sentinel auth-pass %s %s\n' "$name" "$(quoted "$redis_password")"
+    fi
     if [ -n "$sentinel_password" ]; then
-      printf 'requirepass %s\nsentinel sentinel-pass %s\n' "$sentinel_password" "$sentinel_password"
+      word=$(quoted "$sentinel_password")
+      printf 'requirepass %s\nsentinel sentinel-pass %s\n' "$word" "$word"
     fi
   } >"$file.new"
   mv "$file.new" "$file"
