@@ -17,6 +17,8 @@ export type RoundEnd = {
   done(save: PendingSave): void;
   retry(save: PendingSave, failure: FailureCode, detail: string): void;
   contended(save: PendingSave, locked: LockedElsewhere): void;
+  /** Decided, but some requests came too late to have their claims in this round. The lock is kept for the next one. */
+  again(save: PendingSave): void;
 };
 
 type Locked = { readonly save: PendingSave; readonly grant: LockGrant };
@@ -49,14 +51,13 @@ export async function commitBatch(
       } else if (verdict.kind === 'damaged') {
         end.done(save);
         save.fail(new Error(`the index names item ${formatItemId(verdict.position)}, which the log does not have`));
+      } else if (save.settle(verdict)) {
+        end.again(save);
       } else {
         end.done(save);
-        save.settle(verdict);
       }
     }
   });
-  // Behind the answers, and not waited for.
-  if (result.kind !== 'unknown') for (const { save } of locked) save.holdLock(null);
   return locked.length;
 }
 

@@ -2,8 +2,8 @@
 import type { Content, ContentKey } from './content.ts';
 import { type FailureCode, ServiceFailure } from './errors.ts';
 import type { HeldLock } from './held-lock.ts';
-import { type Item, type ItemPosition, itemAt } from './item.ts';
-import type { LockGrant, SaveCommand, Verdict } from './ports.ts';
+import { type Item, itemAt } from './item.ts';
+import type { Claim, LockGrant, SaveCommand, Verdict } from './ports.ts';
 
 /** A request to save one content. `deadlineMs` is on the monotonic clock; after it the answer is a failure. */
 export type SaveRequest = {
@@ -21,34 +21,33 @@ export type SaveOutcome =
   | { readonly kind: 'in_progress' | 'key_reused' };
 
 type Waiter = {
-  readonly token: string;
-  readonly deadlineMs: number;
-  readonly isCreator: boolean;
+  readonly request: SaveRequest;
   readonly resolve: (outcome: SaveOutcome) => void;
   readonly reject: (error: Error) => void;
 };
 
 type FinalVerdict = Exclude<Verdict, { kind: 'fenced' | 'damaged' }> | { readonly kind: 'in_progress' };
 
+// Bounds what one content adds to a script. Claims beyond it are sent in the next round.
+const MAX_CLAIMS = 64;
+
 export class PendingSave {
   readonly key: ContentKey;
   readonly contentBytes: number;
-  #lock: HeldLock | null = null;
-  /** An earlier commit ended unknown: if the store now knows our token, it was that commit which saved it. */
+  /** An earlier commit ended unknown: if the store now knows one of our tokens, it was that commit which saved it. */
   uncertain = false;
-  readonly #request: SaveRequest;
-  readonly #waiters: Waiter[] = [];
-  readonly #settled = Promise.withResolvers<void>();
+  readonly #content: Content;
+  #waiters: Waiter[] = [];
+  #lock: HeldLock | null = null;
+  /** The tokens of the claims in the last command. */
+  #claimed: ReadonlySet<string> = new Set();
+  /** Somebody was told that it is new; whoever comes with the same token after that is a replay. */
+  #isAnsweredAsSaved = false;
 
-  constructor(request: SaveRequest) {
-    this.#request = request;
-    this.key = request.key;
-    this.contentBytes = Buffer.byteLength(request.content.text);
-  }
-
-  /** Resolves, and never rejects, when nobody waits for this save any more. */
-  get settled(): Promise<void> {
-    return this.#settled.promise;
+  constructor({ key, content }: Pick<SaveRequest, 'key' | 'content'>) {
+    this.key = key;
+    this.#content = content;
+    this.contentBytes = Buffer.byteLength(content.text);
   }
 
   /** The lock under which the next commit of this content runs. */
@@ -62,67 +61,64 @@ export class PendingSave {
     this.#lock = lock;
   }
 
-  /** A request with an idempotency key of its own must reach the store, which remembers what the key was used for. */
-  mayJoin(request: SaveRequest): boolean {
-    return !request.tokenIsIdempotencyKey || request.token === this.#request.token;
-  }
-
-  /** Waits for the outcome of this save, as seen by this request. The first to join is the creator. */
+  /** Waits for the outcome of this save, as seen by this request. */
   join(request: SaveRequest): Promise<SaveOutcome> {
     const { promise, resolve, reject } = Promise.withResolvers<SaveOutcome>();
-    const { token, deadlineMs } = request;
-    this.#waiters.push({ token, deadlineMs, isCreator: request === this.#request, resolve, reject });
+    this.#waiters.push({ request, resolve, reject });
     return promise;
   }
 
+  /**
+   * The command for the next commit. One request without an idempotency key speaks for all such, and each key makes a
+   * claim of its own, so that the store remembers what it was used for.
+   */
   command(lockToken: string): SaveCommand {
-    const { key, content, source, token, tokenIsIdempotencyKey } = this.#request;
-    return { key, content, source, token, tokenIsIdempotencyKey, lockToken };
+    const claims = new Map<string, Claim>();
+    let hasKeyless = false;
+    for (const { request } of this.#waiters) {
+      const { token, tokenIsIdempotencyKey: isIdempotencyKey, source } = request;
+      if (!isIdempotencyKey && hasKeyless) continue;
+      hasKeyless ||= !isIdempotencyKey;
+      if (claims.size < MAX_CLAIMS && !claims.has(token)) claims.set(token, { token, isIdempotencyKey, source });
+    }
+    this.#claimed = new Set(claims.keys());
+    return { key: this.key, content: this.#content, claims: [...claims.values()], lockToken };
   }
 
-  settle(verdict: FinalVerdict): void {
-    for (const waiter of this.#waiters.splice(0)) waiter.resolve(this.#outcomeFor(waiter, verdict));
-    this.#settled.resolve();
+  /** Answers those whose claim was decided, or who need none; true when some are left for another commit. */
+  settle(verdict: FinalVerdict): boolean {
+    const waiters = this.#waiters;
+    this.#waiters = waiters.filter(({ request }) => !this.#isDecided(request, verdict));
+    const left = new Set(this.#waiters);
+    for (const waiter of waiters) if (!left.has(waiter)) waiter.resolve(this.#outcomeFor(waiter.request, verdict));
+    return left.size > 0;
   }
 
   fail(error: Error): void {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
-    this.#settled.resolve();
   }
 
   /** Fails the waiters whose deadline has passed; true when nobody is left. */
   expire(nowMs: number, failure: FailureCode, detail: string): boolean {
-    const expired = this.#waiters.filter((waiter) => waiter.deadlineMs <= nowMs);
-    if (expired.length > 0) {
-      const alive = this.#waiters.filter((waiter) => waiter.deadlineMs > nowMs);
-      this.#waiters.splice(0, this.#waiters.length, ...alive);
-      for (const waiter of expired) waiter.reject(new ServiceFailure(failure, detail));
-    }
-    if (this.#waiters.length > 0) return false;
-    this.#settled.resolve();
-    return true;
+    const expired = this.#waiters.filter(({ request }) => request.deadlineMs <= nowMs);
+    this.#waiters = this.#waiters.filter(({ request }) => request.deadlineMs > nowMs);
+    for (const waiter of expired) waiter.reject(new ServiceFailure(failure, detail));
+    return this.#waiters.length === 0;
   }
 
-  #outcomeFor(waiter: Waiter, verdict: FinalVerdict): SaveOutcome {
-    switch (verdict.kind) {
-      case 'in_progress':
-      case 'key_reused':
-        return { kind: verdict.kind };
-      case 'saved':
-        return this.#withItem(
-          waiter.isCreator ? 'saved' : waiter.token === this.#request.token ? 'replayed' : 'duplicate',
-          verdict.position,
-          this.#request.source,
-        );
-      case 'known': {
-        const own = waiter.token === verdict.token;
-        const kind = own ? (waiter.isCreator && this.uncertain ? 'saved' : 'replayed') : 'duplicate';
-        return this.#withItem(kind, verdict.position, verdict.source);
-      }
-    }
+  #isDecided({ token, tokenIsIdempotencyKey }: SaveRequest, verdict: FinalVerdict): boolean {
+    if (verdict.kind === 'in_progress' || this.#claimed.has(token)) return true;
+    // Whoever has no key is decided by what became of the content; if nothing did, it has to be sent for them.
+    return !tokenIsIdempotencyKey && verdict.kind !== 'key_reused';
   }
 
-  #withItem(kind: 'saved' | 'replayed' | 'duplicate', position: ItemPosition, source: string): SaveOutcome {
-    return { kind, item: itemAt(position, this.#request.content.text, source) };
+  #outcomeFor({ token }: SaveRequest, verdict: FinalVerdict): SaveOutcome {
+    if (verdict.kind === 'in_progress' || verdict.kind === 'key_reused') return { kind: verdict.kind };
+    if (verdict.reused.includes(token)) return { kind: 'key_reused' };
+    const item = itemAt(verdict.position, this.#content.text, verdict.source);
+    if (token !== verdict.token) return { kind: 'duplicate', item };
+    const isNew = (verdict.kind === 'saved' || this.uncertain) && !this.#isAnsweredAsSaved;
+    this.#isAnsweredAsSaved ||= isNew;
+    return { kind: isNew ? 'saved' : 'replayed', item };
   }
 }

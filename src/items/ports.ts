@@ -3,25 +3,39 @@ import type { Content, ContentKey } from './content.ts';
 import type { FailureCode } from './errors.ts';
 import type { ItemPosition, Item } from './item.ts';
 
-/** One content to be decided by the store. */
-export type SaveCommand = {
-  readonly key: ContentKey;
-  readonly content: Content;
-  readonly source: string;
+/** One request's claim to a content. The first valid one in a command saves it, if nobody has. */
+export type Claim = {
   /** See `requestToken`. */
   readonly token: string;
   /** Whether the token stands for a client's idempotency key, whose reuse for another content must be noticed. */
-  readonly tokenIsIdempotencyKey: boolean;
+  readonly isIdempotencyKey: boolean;
+  readonly source: string;
+};
+
+/** One content to be decided by the store, with at least one claim. */
+export type SaveCommand = {
+  readonly key: ContentKey;
+  readonly content: Content;
+  readonly claims: readonly Claim[];
   /** The fencing token: the value of the lock under which this save runs. */
   readonly lockToken: string;
 };
 
-/** What the store decided about one content. `known` carries the token of the save that created the item. */
+/** What the store decided about one content. */
 export type Verdict =
-  | { readonly kind: 'saved'; readonly position: ItemPosition }
-  | { readonly kind: 'known'; readonly position: ItemPosition; readonly source: string; readonly token: string }
-  | { readonly kind: 'fenced' }
+  | {
+      /** `known`: it was saved earlier. */
+      readonly kind: 'saved' | 'known';
+      readonly position: ItemPosition;
+      /** Of the claim that saved it, now or earlier. */
+      readonly source: string;
+      readonly token: string;
+      /** The tokens among the claims whose idempotency key was used for another content. */
+      readonly reused: readonly string[];
+    }
+  /** Every claim's idempotency key was used for another content, so nobody saved this one. */
   | { readonly kind: 'key_reused' }
+  | { readonly kind: 'fenced' }
   /** The index names an item that the log does not have: somebody changed the data by hand. */
   | { readonly kind: 'damaged'; readonly position: ItemPosition };
 

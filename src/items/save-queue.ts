@@ -82,24 +82,23 @@ export class SaveQueue {
     if (this.#pending > 0) await new Promise<void>((resolve) => this.#idle.add(resolve));
   }
 
-  async #saveOrJoin(request: SaveRequest): Promise<SaveOutcome> {
-    for (;;) {
-      const inFlight = this.#byContent.get(request.key.hex);
-      if (inFlight === undefined) break;
-      if (inFlight.mayJoin(request)) {
-        this.#deps.observer.joined();
-        return inFlight.join(request);
-      }
-      await inFlight.settled;
-      if (this.#deps.clock.nowMs() >= request.deadlineMs) {
-        throw new ServiceFailure('store-unavailable', 'the deadline passed behind a save of the same content');
-      }
+  #saveOrJoin(request: SaveRequest): Promise<SaveOutcome> {
+    const inFlight = this.#byContent.get(request.key.hex);
+    if (inFlight !== undefined) {
+      this.#deps.observer.joined();
+      return inFlight.join(request);
     }
     const save = new PendingSave(request);
     this.#byContent.set(save.key.hex, save);
     const outcome = save.join(request);
     this.#enqueue(save);
     return outcome;
+  }
+
+  /** Forgets a save that nobody waits for any more; its lock goes too, behind the answers and not waited for. */
+  #end(save: PendingSave): void {
+    this.#byContent.delete(save.key.hex);
+    save.holdLock(null);
   }
 
   #enqueue(save: PendingSave): void {
@@ -133,7 +132,8 @@ export class SaveQueue {
     const startedMs = clock.nowMs();
     try {
       const sent = await commitBatch(batch, this.#deps, this.#options.lockMarginMs, {
-        done: (save) => this.#byContent.delete(save.key.hex),
+        done: (save) => this.#end(save),
+        again: (save) => this.#gathering.push(save),
         retry: (save, failure, detail) => this.#retry(save, failure, detail),
         contended: (save, locked) => void this.#awaitLock(save, locked),
       });
@@ -147,8 +147,7 @@ export class SaveQueue {
   #retry(save: PendingSave, failure: FailureCode, detail: string): void {
     const { clock, random } = this.#deps;
     if (save.expire(clock.nowMs(), failure, detail)) {
-      this.#byContent.delete(save.key.hex);
-      save.holdLock(null);
+      this.#end(save);
       return;
     }
     void clock.delay(RETRY_DELAY_MS + random() * RETRY_JITTER_MS).then(() => this.#enqueue(save));
@@ -163,7 +162,7 @@ export class SaveQueue {
       } else if (result.kind === 'unavailable') {
         this.#retry(save, result.failure, result.detail);
       } else {
-        this.#byContent.delete(save.key.hex);
+        this.#end(save);
         save.settle({ kind: 'in_progress' });
       }
     } catch (error) {
@@ -173,8 +172,7 @@ export class SaveQueue {
 
   #abandon(saves: readonly PendingSave[], error: unknown): void {
     for (const save of saves) {
-      this.#byContent.delete(save.key.hex);
-      save.holdLock(null);
+      this.#end(save);
       save.fail(error instanceof Error ? error : new Error('a commit threw', { cause: error }));
     }
   }

@@ -30,11 +30,9 @@ export type ItemStoreDeps = {
 };
 
 type ScriptVerdict =
-  | ['saved', string]
-  | ['known', string, string, string]
-  | ['fenced']
-  | ['key_reused']
-  | ['damaged', string];
+  | ['saved' | 'known', id: string, source: string, token: string, reused: string[]]
+  | ['fenced' | 'key_reused']
+  | ['damaged', id: string];
 type PipelineReply = [error: Error | null, result: unknown];
 
 export class RedisItemStore implements ItemStore {
@@ -112,7 +110,7 @@ export class RedisItemStore implements ItemStore {
     const keys: string[] = [];
     const records: string[] = [];
     const args: (string | Buffer)[] = [String(commands.length), String(IDEMPOTENCY_KEY_TTL_SECONDS)];
-    for (const { key, content, source, token, tokenIsIdempotencyKey, lockToken } of commands) {
+    for (const { key, content, claims, lockToken } of commands) {
       const { partition, bucket } = placeOf(space, key);
       keys.push(
         lockKey(space, key),
@@ -120,8 +118,11 @@ export class RedisItemStore implements ItemStore {
         itemsKey(space, partition),
         countsKey(space, partition),
       );
-      if (tokenIsIdempotencyKey) records.push(idempotencyKey(space, token));
-      args.push(lockToken, key.digest, token, tokenIsIdempotencyKey ? '1' : '0', source, content.text);
+      args.push(lockToken, key.digest, content.text, String(claims.length));
+      for (const { token, isIdempotencyKey, source } of claims) {
+        args.push(token, isIdempotencyKey ? '1' : '0', source);
+        if (isIdempotencyKey) records.push(idempotencyKey(space, token));
+      }
     }
     return { keys: [...keys, ...records], args };
   }
@@ -148,9 +149,10 @@ export class RedisItemStore implements ItemStore {
 function toVerdict(verdict: ScriptVerdict, partition: number): Verdict {
   switch (verdict[0]) {
     case 'saved':
-      return { kind: 'saved', position: positionOf(verdict[1], partition) };
-    case 'known':
-      return { kind: 'known', position: positionOf(verdict[1], partition), source: verdict[2], token: verdict[3] };
+    case 'known': {
+      const [kind, id, source, token, reused] = verdict;
+      return { kind, position: positionOf(id, partition), source, token, reused };
+    }
     case 'fenced':
     case 'key_reused':
       return { kind: verdict[0] };

@@ -8,64 +8,107 @@
 --   2 index   hash    digest -> stream id
 --   3 items   stream  the log of the partition
 --   4 counts  hash    saved, duplicates, replayed, fenced, key_reused, damaged
--- and behind all of them, for each content with keyed = 1, in order:
+-- and behind all of them, for each claim with keyed = 1, in order:
 --   1 record  string  the digest that this idempotency key was used for
 --
 -- ARGV:
---   1 number of contents
---   2 seconds that an idempotency key is remembered
--- and then six for each content:
+--   1 count          number of contents
+--   2 keyTtlSeconds  how long an idempotency key is remembered
+-- and then for each content:
 --   1 lockToken  the fencing token of the caller
 --   2 digest     20 bytes, binary
---   3 token      the request token
---   4 keyed      1 when the token stands for an idempotency key, else 0
---   5 source     who saves
---   6 content    the text
+--   3 content    the text
+--   4 claims     how many requests claim it
+-- and behind each content for each of its claims, in the order in which they came:
+--   1 token   the request token
+--   2 keyed   1 when the token stands for an idempotency key, else 0
+--   3 source  who claims it
 --
 -- Returns one array for each content:
---   {'saved', id}                 appended now
---   {'known', id, source, token}  saved earlier, by whom and with which request token
---   {'fenced'}                    somebody else holds the lock; nothing was saved
---   {'key_reused'}                the idempotency key was used for another content; nothing was saved
---   {'damaged', id}               the index names an item that the log does not have
+--   {'saved', id, source, token, reused}  appended now, for the first claim that is valid
+--   {'known', id, source, token, reused}  saved earlier, by whom and with which request token
+--   {'key_reused'}                        every claim's key was used for another content; nothing was saved
+--   {'fenced'}                            somebody else holds the lock; nothing was saved
+--   {'damaged', id}                       the index names an item that the log does not have
+-- where reused lists the tokens among the claims whose key was used for another content.
 
-local KEYS_EACH, ARGS_EACH, HEAD = 4, 6, 2
+local HEAD, KEYS_EACH = 2, 4
 local count, keyTtlSeconds = tonumber(ARGV[1]), ARGV[2]
-local nextRecord = count * KEYS_EACH + 1
+local lastArgument, lastRecord = HEAD, count * KEYS_EACH
 
-local function decide(lock, index, items, record, lockToken, digest, token, source, content)
+local function nextArguments(n)
+  lastArgument = lastArgument + n
+  return unpack(ARGV, lastArgument - n + 1, lastArgument)
+end
+
+local function nextClaims(claims)
+  local list = {}
+  for i = 1, claims do
+    local token, keyed, source = nextArguments(3)
+    local claim = { token = token, source = source }
+    if keyed == '1' then
+      lastRecord = lastRecord + 1
+      claim.record = KEYS[lastRecord]
+    end
+    list[i] = claim
+  end
+  return list
+end
+
+-- Divides the claims into those that stand and the tokens of those whose key was used for another content.
+local function checkKeys(claims, digest)
+  local valid, reused = {}, {}
+  for _, claim in ipairs(claims) do
+    local usedFor = claim.record and redis.call('GET', claim.record)
+    if usedFor and usedFor ~= digest then
+      reused[#reused + 1] = claim.token
+    else
+      if claim.record and not usedFor then redis.call('SET', claim.record, digest, 'EX', keyTtlSeconds) end
+      valid[#valid + 1] = claim
+    end
+  end
+  return valid, reused
+end
+
+local function decide(lock, index, items, counts, lockToken, digest, content, claims)
+  local function tally(name, n) if n > 0 then redis.call('HINCRBY', counts, name, n) end end
   local holder = redis.call('GET', lock)
   -- An absent lock is no reason to refuse: nobody else is at it, and the index below decides anyway.
-  if holder and holder ~= lockToken then return 'fenced', { 'fenced' } end
-  if record then
-    local usedFor = redis.call('GET', record)
-    if usedFor and usedFor ~= digest then return 'key_reused', { 'key_reused' } end
-    if not usedFor then redis.call('SET', record, digest, 'EX', keyTtlSeconds) end
+  if holder and holder ~= lockToken then
+    tally('fenced', 1)
+    return { 'fenced' }
   end
+  local valid, reused = checkKeys(claims, digest)
+  tally('key_reused', #reused)
+  local first = valid[1]
+  if not first then return { 'key_reused' } end
+
   local id = redis.call('HGET', index, digest)
   if not id then
-    id = redis.call('XADD', items, '*', 'c', content, 'k', 's', 't', token, 's', source)
+    id = redis.call('XADD', items, '*', 'c', content, 'k', 's', 't', first.token, 's', first.source)
     redis.call('HSET', index, digest, id)
-    return 'saved', { 'saved', id }
+    tally('saved', 1)
+    tally('duplicates', #valid - 1)
+    return { 'saved', id, first.source, first.token, reused }
   end
   local entry = redis.call('XRANGE', items, id, id)[1]
-  if not entry then return 'damaged', { 'damaged', id } end
-  local fields = entry[2]
-  local savedToken, savedSource = fields[6], fields[8]
-  return savedToken == token and 'replayed' or 'duplicates', { 'known', id, savedSource, savedToken }
+  if not entry then
+    tally('damaged', 1)
+    return { 'damaged', id }
+  end
+  local token, source = entry[2][6], entry[2][8]
+  local replayed = 0
+  for _, claim in ipairs(valid) do if claim.token == token then replayed = replayed + 1 end end
+  tally('replayed', replayed)
+  tally('duplicates', #valid - replayed)
+  return { 'known', id, source, token, reused }
 end
 
 local verdicts = {}
 for i = 1, count do
-  local k, a = (i - 1) * KEYS_EACH, HEAD + (i - 1) * ARGS_EACH
-  local keyed, record = ARGV[a + 4] == '1', nil
-  if keyed then
-    record = KEYS[nextRecord]
-    nextRecord = nextRecord + 1
-  end
-  local counts, counted = KEYS[k + 4], nil
-  counted, verdicts[i] = decide(KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], record,
-    ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 5], ARGV[a + 6])
-  redis.call('HINCRBY', counts, counted, 1)
+  local k = (i - 1) * KEYS_EACH
+  local lockToken, digest, content, claims = nextArguments(4)
+  verdicts[i] = decide(KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4], lockToken, digest, content,
+    nextClaims(tonumber(claims)))
 end
 return verdicts

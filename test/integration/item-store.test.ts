@@ -36,7 +36,8 @@ describe('a commit', () => {
     const [saved] = await decide(first);
     expect(saved).toMatchObject({ kind: 'saved' });
     const [known] = await decide(command('a', { source: 'other' }));
-    expect(known).toEqual({ ...saved, kind: 'known', source: 'acme', token: 'first' });
+    expect(saved).toMatchObject({ source: 'acme', token: 'first', reused: [] });
+    expect(known).toEqual({ ...saved, kind: 'known' });
   });
 
   test('decides each content of a batch by itself and in order', async () => {
@@ -64,10 +65,10 @@ describe('a commit', () => {
   });
 
   test('remembers an idempotency key for a day and refuses it for another content', async () => {
-    const keyed = command('keyed', { token: `token-${store.space.prefix}`, tokenIsIdempotencyKey: true });
+    const keyed = command('keyed', { token: `token-${store.space.prefix}`, isIdempotencyKey: true });
     expect(await decide(keyed)).toMatchObject([{ kind: 'saved' }]);
     expect(await decide(keyed)).toMatchObject([{ kind: 'known', token: keyed.token }]);
-    const [reused] = await decide(command('another', { token: keyed.token, tokenIsIdempotencyKey: true }));
+    const [reused] = await decide(command('another', { token: keyed.token, isIdempotencyKey: true }));
     expect(reused).toEqual({ kind: 'key_reused' });
     const seconds = await redis.ttl(`${store.space.prefix}key:{k}:${keyed.token}`);
     expect(seconds).toBeGreaterThan(86_000);
@@ -84,11 +85,11 @@ describe('a commit', () => {
   });
 
   test('moves the replication offset whatever it decides, so that its WAIT waits for something', async () => {
-    const first = command('twice', { token: `twice-${store.space.prefix}`, tokenIsIdempotencyKey: true });
+    const first = command('twice', { token: `twice-${store.space.prefix}`, isIdempotencyKey: true });
     const held = command('held for the offset');
     await decide(first);
     await redis.set(lockKey(store.space, held.key), 'somebody', 'PX', 10_000);
-    const reused = command('another', { token: first.token, tokenIsIdempotencyKey: true });
+    const reused = command('another', { token: first.token, isIdempotencyKey: true });
     for (const again of [first, command('twice'), held, reused]) {
       const before = await replicationOffset();
       await decide(again);

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { formatItemId } from '../../src/items/item.ts';
-import type { SaveCommand, Verdict } from '../../src/items/ports.ts';
+import type { Verdict } from '../../src/items/ports.ts';
 import { countsKey, indexKey, itemsKey, lockKey, placeOf } from '../../src/redis/keys.ts';
 import { FakeRedis } from '../support/fake-store.ts';
 import { command, openTestStore, type TestStore } from '../support/open-store.ts';
@@ -24,13 +24,13 @@ afterAll(async () => {
 
 const name = fc.constantFrom('a', 'b', 'c');
 const holder = fc.constantFrom('mine', 'other');
-const save = fc.record({
-  content: name,
-  token: fc.constantFrom('t1', 't2', 't3'),
-  keyed: fc.boolean(),
+const claim = fc.record({
+  token: fc.constantFrom('t1', 't2', 't3', 't4'),
+  isIdempotencyKey: fc.boolean(),
   source: fc.constantFrom('anonymous', 'acme'),
-  lockToken: holder,
 });
+const claims = fc.uniqueArray(claim, { selector: ({ token }) => token, minLength: 1, maxLength: 3 });
+const save = fc.record({ content: name, claims, lockToken: holder });
 const step = fc.oneof(
   { weight: 3, arbitrary: fc.uniqueArray(save, { selector: ({ content }) => content, minLength: 1, maxLength: 3 }) },
   { weight: 1, arbitrary: fc.record({ lock: name, holder: fc.option(holder) }) },
@@ -65,8 +65,11 @@ test('decides like the model, and leaves one item and one index entry for each c
           }
           continue;
         }
-        const commands = next.map(({ content, token, keyed, source, lockToken }): SaveCommand =>
-          command(`${run} ${content}`, { token: `${run} ${token}`, tokenIsIdempotencyKey: keyed, source, lockToken }),
+        const commands = next.map((one) =>
+          command(`${run} ${one.content}`, {
+            claims: one.claims.map((each) => ({ ...each, token: `${run} ${each.token}` })),
+            lockToken: one.lockToken,
+          }),
         );
         const result = await store.items.commit(commands);
         if (result.kind !== 'confirmed') throw new Error(result.detail);

@@ -2,6 +2,7 @@
 import type { ContentKey } from '../../src/items/content.ts';
 import type { Item, ItemPosition } from '../../src/items/item.ts';
 import type {
+  Claim,
   CommitResult,
   ContentLocks,
   ItemPage,
@@ -26,19 +27,25 @@ export class FakeRedis {
   #seq = 0;
 
   decide(command: SaveCommand): Verdict {
-    const { key, token, tokenIsIdempotencyKey, lockToken, source } = command;
+    const { key, claims, lockToken } = command;
     const holder = this.holders.get(key.hex);
     if (holder !== undefined && holder !== lockToken) return { kind: 'fenced' };
-    if (tokenIsIdempotencyKey) {
-      const usedFor = this.keyUses.get(token);
-      if (usedFor !== undefined && usedFor !== key.hex) return { kind: 'key_reused' };
-      this.keyUses.set(token, key.hex);
-    }
+    const isReused = ({ token, isIdempotencyKey }: Claim): boolean =>
+      isIdempotencyKey && (this.keyUses.get(token) ?? key.hex) !== key.hex;
+    const reused = claims.filter(isReused).map(({ token }) => token);
+    const valid = claims.filter((claim) => !isReused(claim));
+    for (const { token, isIdempotencyKey } of valid) if (isIdempotencyKey) this.keyUses.set(token, key.hex);
+    const [first] = valid;
+    if (first === undefined) return { kind: 'key_reused' };
     const known = this.saved.get(key.hex);
-    if (known !== undefined) return { kind: 'known', ...known };
-    const position = { ms: 1_000, seq: this.#seq++, partition: 0 };
-    this.saved.set(key.hex, { position, source, token });
-    return { kind: 'saved', position };
+    if (known !== undefined) return { kind: 'known', ...known, reused };
+    const saved = {
+      position: { ms: 1_000, seq: this.#seq++, partition: 0 },
+      source: first.source,
+      token: first.token,
+    };
+    this.saved.set(key.hex, saved);
+    return { kind: 'saved', ...saved, reused };
   }
 }
 

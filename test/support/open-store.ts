@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { inject } from 'vitest';
 import { contentKey } from '../../src/items/content.ts';
-import type { SaveCommand } from '../../src/items/ports.ts';
+import type { Claim, SaveCommand } from '../../src/items/ports.ts';
 import type { StoreAccess } from '../../src/redis/connect.ts';
 import type { Keyspace } from '../../src/redis/keys.ts';
 import { type OpenStore, openStore, type StoreObservers, type StoreSettings } from '../../src/redis/store.ts';
@@ -41,18 +41,14 @@ export async function openTestStore(settings: Partial<StoreSettings> = {}): Prom
   return { ...store, seen, space, [Symbol.asyncDispose]: () => store.close(1_000) };
 }
 
-/** A command to save `text`, without a lock of its own unless one is named. */
-export function command(text: string, overrides: Partial<SaveCommand> = {}): SaveCommand {
+type CommandOptions = Partial<Claim> & { readonly lockToken?: string; readonly claims?: readonly Claim[] };
+
+/** A command to save `text` with one claim, unless others are given, and without a lock of its own, unless one is named. */
+export function command(text: string, options: CommandOptions = {}): SaveCommand & { readonly token: string } {
+  const { token = randomUUID(), isIdempotencyKey = false, source = 'anonymous', lockToken = 'no lock' } = options;
   const content = { kind: 'string', text } as const;
-  return {
-    key: contentKey(content),
-    content,
-    source: 'anonymous',
-    token: randomUUID(),
-    tokenIsIdempotencyKey: false,
-    lockToken: 'no lock',
-    ...overrides,
-  };
+  const claims = options.claims ?? [{ token, isIdempotencyKey, source }];
+  return { key: contentKey(content), content, claims, lockToken, token };
 }
 
 function recordingObservers(seen: string[]): StoreObservers {

@@ -134,14 +134,73 @@ describe('the same content', () => {
     expect((await Promise.all(outcomes)).map(({ kind }) => kind)).toEqual(['duplicate', 'replayed']);
   });
 
-  test('with an idempotency key of its own reaches the store, which remembers the key', async () => {
+  test('under many idempotency keys at once takes one commit, and the store remembers every key', async () => {
     const { queue, request, store } = setUp();
     const open = holdCommits(store);
-    const saves = [queue.save(request('same')), queue.save(request('same', { key: 'k' }))];
+    const first = queue.save(request('first'));
+    const keyed = Array.from({ length: 5 }, (_, i) => queue.save(request('same', { key: `k${i}` })));
+    const keyless = queue.save(request('same'));
     open();
-    expect((await Promise.all(saves)).map(({ kind }) => kind)).toEqual(['saved', 'duplicate']);
+    await first;
+    expect((await Promise.all(keyed)).map(({ kind }) => kind)).toEqual(['saved', ...Array(4).fill('duplicate')]);
+    expect(await keyless).toMatchObject({ kind: 'duplicate' });
     expect(store.commits).toHaveLength(2);
-    expect(await queue.save(request('other', { key: 'k' }))).toEqual({ kind: 'key_reused' });
+    for (let i = 0; i < 5; i++) {
+      expect(await queue.save(request('other', { key: `k${i}` }))).toEqual({ kind: 'key_reused' });
+    }
+  });
+
+  test('with a key that came after the commit was sent is decided by the next one, under the same lock', async () => {
+    const { queue, request, store } = setUp();
+    const open = holdCommits(store);
+    const saves = [queue.save(request('same'))];
+    await settle();
+    saves.push(queue.save(request('same', { key: 'late' })), queue.save(request('same')));
+    open();
+    expect((await Promise.all(saves)).map(({ kind }) => kind)).toEqual(['saved', 'duplicate', 'duplicate']);
+    const [sent, again] = store.commits.map(([command]) => command);
+    expect(again?.lockToken).toBe(sent?.lockToken);
+    expect(await queue.save(request('other', { key: 'late' }))).toEqual({ kind: 'key_reused' });
+  });
+
+  test('with a reused key is refused for that key alone: the others save it', async () => {
+    const { queue, request, store } = setUp();
+    await queue.save(request('before', { key: 'used' }));
+    const open = holdCommits(store);
+    const first = queue.save(request('first'));
+    const saves = [
+      queue.save(request('same', { key: 'used' })),
+      queue.save(request('same')),
+      queue.save(request('same', { key: 'fresh' })),
+    ];
+    open();
+    await first;
+    expect((await Promise.all(saves)).map(({ kind }) => kind)).toEqual(['key_reused', 'saved', 'duplicate']);
+  });
+
+  test('joined by a request without a key while a reused one is decided is sent again for it', async () => {
+    const { queue, request, store } = setUp();
+    await queue.save(request('before', { key: 'used' }));
+    const open = holdCommits(store);
+    const refused = queue.save(request('same', { key: 'used' }));
+    await settle();
+    const late = queue.save(request('same'));
+    open();
+    expect(await refused).toEqual({ kind: 'key_reused' });
+    expect(await late).toMatchObject({ kind: 'saved' });
+  });
+
+  test('with more keys than one commit takes is decided in several', async () => {
+    const { queue, request, store } = setUp({ maxPendingSaves: 1_000 });
+    const open = holdCommits(store);
+    const first = queue.save(request('first'));
+    const keyed = Array.from({ length: 150 }, (_, i) => queue.save(request('same', { key: `k${i}` })));
+    open();
+    await first;
+    const kinds = (await Promise.all(keyed)).map(({ kind }) => kind);
+    expect(kinds.filter((kind) => kind === 'saved')).toHaveLength(1);
+    expect(kinds.filter((kind) => kind === 'duplicate')).toHaveLength(149);
+    expect(store.commits).toHaveLength(1 + 3);
   });
 });
 
@@ -174,7 +233,8 @@ describe('an unknown result', () => {
     const late = queue.save(request('a'));
     await clock.advance(2_000);
     expect(await early).toMatchObject({ code: 'not-replicated' });
-    expect(await late).toMatchObject({ kind: 'duplicate' });
+    // Nothing had happened yet, so it is the one who is left that saves it.
+    expect(await late).toMatchObject({ kind: 'saved' });
   });
 
   test('takes a new lock when the old one has too little time left', async () => {
