@@ -50,53 +50,43 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   cleanup.defer(async () => {
     await Promise.all(instances.map((instance) => instance.stop()));
   });
-  const makeInstance = async (): Promise<Instance> => {
-    const name = `instance-${instances.length + 1}`;
+  const { sentinels, masterName } = redis;
+  const { env, main } = options;
+  for (let i = 1; i <= (options.instances ?? 2); i++) {
+    const name = `instance-${i}`;
     const port = await ports.get(name);
-    const { sentinels, masterName } = redis;
-    const { env, main } = options;
-    const instance = new Instance({ launcher, name, port, sentinels, masterName, env, main });
-    instances.push(instance);
-    return instance;
-  };
-  const startInstance = async (instance: Instance): Promise<void> => {
-    await start(instance);
-    say(`${instance.name} is up, port ${instance.port}.`);
-  };
-  for (let i = 0; i < (options.instances ?? 2); i++) await makeInstance();
-  await Promise.all(instances.map(startInstance));
-  const addInstance = async (): Promise<Instance> => {
-    const instance = await makeInstance();
-    await startInstance(instance);
-    return instance;
-  };
+    instances.push(new Instance({ launcher, name, port, sentinels, masterName, env, main }));
+  }
+  await Promise.all(
+    instances.map(async (instance) => {
+      await start(instance);
+      say(`${instance.name} is up, port ${instance.port}.`);
+    }),
+  );
 
   const nginx = await Nginx.create({ launcher, dir, ports, port: options.port, instances: instances.map(toPort) });
   cleanup.use(nginx);
   await start(nginx);
   say(`nginx is up, ${nginx.url}`);
-  return new Stack({ redis, instances, nginx, addInstance }, cleanup.move());
+  return new Stack({ redis, instances, nginx }, cleanup.move());
 }
 
 type Parts = {
   readonly redis: RedisSet;
   readonly instances: Instance[];
   readonly nginx: Nginx;
-  readonly addInstance: () => Promise<Instance>;
 };
 
 export class Stack implements AsyncDisposable {
   readonly redis: RedisSet;
   readonly instances: readonly Instance[];
   readonly nginx: Nginx;
-  readonly #addInstance: () => Promise<Instance>;
   readonly #cleanup: AsyncDisposableStack;
 
-  constructor({ redis, instances, nginx, addInstance }: Parts, cleanup: AsyncDisposableStack) {
+  constructor({ redis, instances, nginx }: Parts, cleanup: AsyncDisposableStack) {
     this.redis = redis;
     this.instances = instances;
     this.nginx = nginx;
-    this.#addInstance = addInstance;
     this.#cleanup = cleanup;
   }
 
@@ -108,13 +98,6 @@ export class Stack implements AsyncDisposable {
   /** Every process of the stack. */
   get parts(): readonly Part[] {
     return [...this.redis.nodes, ...this.redis.sentinelNodes, ...this.instances, this.nginx];
-  }
-
-  /** Starts one more instance and has nginx use it. */
-  async addInstance(): Promise<Instance> {
-    const instance = await this.#addInstance();
-    await this.nginx.reload(this.instances.map(toPort));
-    return instance;
   }
 
   /** Stops all of it, nginx first and Redis last. Data stays in the directory. */

@@ -24,20 +24,28 @@ export async function awaitLock(
   { lockWaitMs, lockBreakMs }: LockWaitOptions,
 ): Promise<LockWaitResult> {
   const startedMs = clock.nowMs();
-  let locked = first;
+  let { holder } = first;
   let sameHolderSinceMs = startedMs;
-  for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
+  let delayMs = FIRST_DELAY_MS;
+  for (;;) {
     await clock.delay(delayMs * (0.5 + random()));
-    const result = await locks.acquire([locked.key]);
+    const result = await locks.acquire([first.key]);
     if (result.kind === 'unavailable') return result;
     const [grant] = result.grants;
     if (grant !== undefined) return { kind: 'granted', grant };
     const nowMs = clock.nowMs();
-    if (nowMs - startedMs >= lockWaitMs) return { kind: 'still_locked' };
-    const [holder] = result.contended;
-    if (holder === undefined) continue;
-    if (holder.holder !== locked.holder) sameHolderSinceMs = nowMs;
-    else if (nowMs - sameHolderSinceMs >= lockBreakMs) await locks.breakLock(holder);
-    locked = holder;
+    const found = result.contended[0]?.holder ?? holder;
+    if (found !== holder) sameHolderSinceMs = nowMs;
+    holder = found;
+    if (nowMs - sameHolderSinceMs >= lockBreakMs) {
+      // Before giving up, however late it is: this process may have been held up itself since its last look.
+      await locks.breakLock({ key: first.key, holder });
+      sameHolderSinceMs = nowMs;
+      delayMs = FIRST_DELAY_MS;
+    } else if (nowMs - startedMs >= lockWaitMs) {
+      return { kind: 'still_locked' };
+    } else {
+      delayMs = Math.min(delayMs * 2, MAX_DELAY_MS);
+    }
   }
 }

@@ -1,6 +1,7 @@
 // Saves and reads items in Redis; alone knows the arguments and replies of the save script.
 import { readFileSync } from 'node:fs';
 import { hash } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { ServiceFailure } from '../items/errors.ts';
 import type { Item, ItemPosition } from '../items/item.ts';
@@ -13,6 +14,7 @@ import { type StreamEntry, itemOf, positionOf } from './stream-entry.ts';
 
 const SCRIPT = readFileSync(new URL('save-items.lua', import.meta.url), 'utf8');
 const SCRIPT_SHA1 = hash('sha1', SCRIPT);
+const READ_RETRY_MS = 100;
 const IDEMPOTENCY_KEY_TTL_SECONDS = 24 * 60 * 60;
 
 export type StoreObserver = {
@@ -26,6 +28,8 @@ export type ItemStoreDeps = {
   readonly commandRedis: Redis;
   readonly space: Keyspace;
   readonly ackRule: AckRule;
+  /** How long a read is repeated while the store cannot be reached. */
+  readonly readDeadlineMs: number;
   readonly observer: StoreObserver;
 };
 
@@ -59,14 +63,14 @@ export class RedisItemStore implements ItemStore {
     const { commandRedis, space } = this.#deps;
     if (position.partition >= space.partitions) return null;
     const id = `${position.ms}-${position.seq}`;
-    const entries = await this.#read(commandRedis.xrange(itemsKey(space, position.partition), id, id));
+    const entries = await this.#read(() => commandRedis.xrange(itemsKey(space, position.partition), id, id));
     const [entry] = entries as StreamEntry[];
     return entry === undefined ? null : itemOf(entry, position.partition);
   }
 
   async list(from: ListCursor | ListOrder, limit: number): Promise<ItemPage> {
     const { commandRedis, space } = this.#deps;
-    return this.#read(listItems(commandRedis, space, from, limit));
+    return this.#read(() => listItems(commandRedis, space, from, limit));
   }
 
   /**
@@ -127,11 +131,19 @@ export class RedisItemStore implements ItemStore {
     return { keys: [...keys, ...records], args };
   }
 
-  async #read<T>(reply: Promise<T>): Promise<T> {
-    try {
-      return await reply;
-    } catch (error) {
-      throw new ServiceFailure('store-unavailable', `cannot read: ${reasonOf(error as Error)}`, { cause: error });
+  /** Reads harm nothing, so they are repeated while there is no master to ask, as saves are. */
+  async #read<T>(attempt: () => Promise<T>): Promise<T> {
+    const deadlineMs = performance.now() + this.#deps.readDeadlineMs;
+    for (;;) {
+      try {
+        return await attempt();
+      } catch (error) {
+        const reason = reasonOf(error as Error);
+        if (reason === 'other' || performance.now() >= deadlineMs) {
+          throw new ServiceFailure('store-unavailable', `cannot read: ${reason}`, { cause: error });
+        }
+      }
+      await setTimeout(READ_RETRY_MS);
     }
   }
 

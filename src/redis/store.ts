@@ -24,6 +24,7 @@ export type StoreSettings = {
   readonly acks: 'all' | number;
   readonly ackTimeoutMs: number;
   readonly lockTtlMs: number;
+  readonly readDeadlineMs: number;
 };
 
 export type StoreObservers = ConnectionObserver &
@@ -58,6 +59,7 @@ export function openStore(settings: StoreSettings, observers: StoreObservers): O
     space,
     ackRule:
       acks === 'all' ? everyReplicaRule(() => watch?.fresh() ?? null, ackTimeoutMs) : countRule(acks, ackTimeoutMs),
+    readDeadlineMs: settings.readDeadlineMs,
     observer: observers,
   });
   const connections = [commitRedis, lockRedis, commandRedis];

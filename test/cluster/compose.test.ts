@@ -4,18 +4,12 @@ import { defineStack, dockerAnswers } from '../support/compose.ts';
 import type { ComposeStack } from '../support/compose.ts';
 import { post, startLoad } from '../support/http-load.ts';
 import type { Load } from '../support/http-load.ts';
+import { listAll, type StoredItem } from '../support/list-all.ts';
 import { byInstance, instancesUp } from '../support/prometheus.ts';
 
 const docker = dockerAnswers();
 if (!docker) console.warn('docker compose tests are skipped: no Docker engine answers');
 if (!docker && process.env['REQUIRE_DOCKER'] === '1') throw new Error('REQUIRE_DOCKER=1, and no Docker engine answers');
-
-interface Item {
-  id: string;
-  content: string;
-  source: string;
-  createdAt: string;
-}
 
 let stack: ComposeStack;
 /** Every content that any test got a 201 for. */
@@ -55,7 +49,7 @@ describe.skipIf(!docker)('docker compose (needs a Docker engine)', () => {
   test('an item goes in once and comes out again', async () => {
     const first = await post(stack.url, 'once');
     expect(first.status).toBe(201);
-    const item = (await first.json()) as Item;
+    const item = (await first.json()) as StoredItem;
     expect(item).toMatchObject({ content: 'once', source: 'anonymous' });
     acknowledged.push('once');
 
@@ -68,7 +62,7 @@ describe.skipIf(!docker)('docker compose (needs a Docker engine)', () => {
     const read = await fetch(new URL(first.headers.get('location')!, stack.url));
     expect(read.status).toBe(200);
     expect(await read.json()).toEqual(item);
-    expect(await listAll()).toEqual([item]);
+    expect(await listAll(stack.url)).toEqual([item]);
   });
 
   test('metrics stay inside: nginx does not hand them out', async () => {
@@ -100,7 +94,9 @@ describe.skipIf(!docker)('docker compose (needs a Docker engine)', () => {
     const created = answers.filter(({ status }) => status === 201).map(({ content }) => content);
     expect(created.toSorted()).toEqual(contents.toSorted());
     expect(answers.filter(({ status }) => status === 409)).toHaveLength(2_000 - contents.length);
-    const listed = (await listAll()).map(({ content }) => content).filter((content) => content.startsWith('storm-'));
+    const listed = (await listAll(stack.url))
+      .map(({ content }) => content)
+      .filter((content) => content.startsWith('storm-'));
     expect(listed.toSorted()).toEqual(contents.toSorted());
     acknowledged.push(...created);
   });
@@ -159,7 +155,7 @@ describe.skipIf(!docker)('docker compose (needs a Docker engine)', () => {
   });
 
   test('after all of that every acknowledged content is stored, once', async () => {
-    const stored = Map.groupBy(await listAll(), ({ content }) => content);
+    const stored = Map.groupBy(await listAll(stack.url), ({ content }) => content);
     const sent = new Set([...acknowledged, ...unknown]);
     expect({
       lost: acknowledged.filter((content) => !stored.has(content)),
@@ -199,17 +195,4 @@ async function failuresOf(load: Load): Promise<Record<string, number>> {
 async function masterName(): Promise<string> {
   const ask = ['redis-cli', '-p', '26379', 'sentinel', 'get-master-addr-by-name', 'items'];
   return (await stack.compose('exec', '-T', 'sentinel-1', ...ask)).split('\n')[0]!;
-}
-
-async function listAll(): Promise<Item[]> {
-  const items: Item[] = [];
-  let cursor: string | null = null;
-  do {
-    const page = await fetch(`${stack.url}/v1/items?limit=1000${cursor === null ? '' : `&cursor=${cursor}`}`);
-    expect(page.status).toBe(200);
-    const body = (await page.json()) as { items: Item[]; nextCursor: string | null };
-    items.push(...body.items);
-    cursor = body.nextCursor;
-  } while (cursor !== null);
-  return items;
 }

@@ -60,7 +60,7 @@ describe('a start that must fail ends with code 1 and one line', () => {
     ['a proxy that is none', { REDIS_URL: 'redis://127.0.0.1:1', TRUST_PROXY: 'nginx' }, /TRUST_PROXY: nginx/],
   ])('%s', async (_name, env, line) => {
     await using service = new ServiceProcess(env);
-    expect(await service.exited).toEqual({ code: 1, signal: null });
+    expect(await service.ended()).toEqual({ code: 1, signal: null });
     expect(service.stderr).toMatch(/^item-integration: [^\n]+\n$/);
     expect(service.stderr).toMatch(line);
     expect(service.stdout).toBe('');
@@ -71,7 +71,7 @@ describe('a start that must fail ends with code 1 and one line', () => {
     await once(holder, 'listening');
     const { port } = holder.address() as AddressInfo;
     await using service = new ServiceProcess(settings({ PORT: String(port) }));
-    expect(await service.exited).toEqual({ code: 1, signal: null });
+    expect(await service.ended()).toEqual({ code: 1, signal: null });
     expect(service.stderr).toMatch(new RegExp(`^item-integration: [^\n]*EADDRINUSE[^\n]*:${port}\n$`));
     holder.close();
   });
@@ -83,7 +83,7 @@ describe('a start that must fail ends with code 1 and one line', () => {
       await first.ready();
     }
     await using second = new ServiceProcess({ ...env, PARTITIONS: '8' });
-    expect(await second.exited).toEqual({ code: 1, signal: null });
+    expect(await second.ended()).toEqual({ code: 1, signal: null });
     expect(second.stderr).toMatch(/^item-integration: [^\n]*PARTITIONS[^\n]*partitions is 16, this process has 8\n$/);
     await using third = new ServiceProcess(env);
     await third.ready();
@@ -109,7 +109,7 @@ describe('SIGTERM', () => {
     const url = await service.ready();
     expect((await post(url, 'a')).status).toBe(201);
     service.kill('SIGTERM');
-    expect(await service.exited).toEqual({ code: 0, signal: null });
+    expect(await service.ended()).toEqual({ code: 0, signal: null });
     expect(service.stderr).toBe('');
     expect(service.lines.at(-1)).toMatchObject({ level: 'info', msg: 'stopped' });
     await expect(fetch(`${url}/livez`)).rejects.toThrow('fetch failed');
@@ -134,7 +134,7 @@ describe('SIGTERM', () => {
     } finally {
       redis.resume();
     }
-    expect(await service.exited).toEqual({ code: 0, signal: null });
+    expect(await service.ended()).toEqual({ code: 0, signal: null });
     expect(service.lines.filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
   });
 
@@ -144,7 +144,7 @@ describe('SIGTERM', () => {
     try {
       const { answer } = await saveInFlight(service, url);
       service.kill('SIGTERM');
-      expect(await service.exited).toEqual({ code: 0, signal: null });
+      expect(await service.ended()).toEqual({ code: 0, signal: null });
       expect(service.lines.filter(({ level }) => level === 'error')).not.toEqual([]);
       await expect(answer).rejects.toThrow(/./);
     } finally {
@@ -160,7 +160,7 @@ describe('SIGTERM', () => {
       service.kill('SIGTERM');
       await service.until(() => service.lines.some(({ msg }) => msg === 'draining'), 'it did not begin to drain');
       service.kill(second);
-      expect(await service.exited).toEqual({ code: 1, signal: null });
+      expect(await service.ended()).toEqual({ code: 1, signal: null });
     } finally {
       redis.resume();
     }
@@ -180,7 +180,7 @@ describe('an unhandled error is logged once, as fatal and with its stack, and en
     ['rejected and not awaited', "void Promise.reject(new Error('boom'))"],
   ])('%s', async (_name, code) => {
     await using service = new ServiceProcess(settings(), whenRunning(code));
-    expect(await service.exited).toEqual({ code: 1, signal: null });
+    expect(await service.ended()).toEqual({ code: 1, signal: null });
     const errors = service.lines.filter(({ level }) => level === 'error' || level === 'fatal');
     expect(errors).toHaveLength(1);
     expect(errors[0]).toMatchObject({

@@ -26,7 +26,15 @@ export async function openTestStore(settings: Partial<StoreSettings> = {}): Prom
   const seen: string[] = [];
   const space = settings.space ?? { prefix: `test-${randomUUID()}:`, partitions: 4, buckets: 8 };
   const store = openStore(
-    { access: accessTo(inject('sentinels')), acks: 'all', ackTimeoutMs: 1_000, lockTtlMs: 10_000, ...settings, space },
+    {
+      access: accessTo(inject('sentinels')),
+      acks: 'all',
+      ackTimeoutMs: 1_000,
+      lockTtlMs: 10_000,
+      readDeadlineMs: 1_000,
+      ...settings,
+      space,
+    },
     recordingObservers(seen),
   );
   const probe = await waitFor(

@@ -1,5 +1,6 @@
 // The service as its operators run it: src/main.ts in a process of its own.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Hopeless, waitFor } from '../../stack/wait.ts';
 
@@ -12,9 +13,8 @@ type LogLine = Record<string, unknown> & { readonly level: string; readonly msg:
 export class ServiceProcess implements AsyncDisposable {
   stdout = '';
   stderr = '';
-  /** How it ended, once both of its outputs are read to the end. */
-  readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
+  readonly #closed: Promise<unknown>;
   #exit: Exit | undefined;
 
   /** Starts it with these settings and nothing else from our environment. `preload` is JavaScript that runs first. */
@@ -24,12 +24,8 @@ export class ServiceProcess implements AsyncDisposable {
     this.#child = spawn(process.execPath, [...flags, MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child.stdout?.on('data', (data: Buffer) => (this.stdout += data.toString()));
     this.#child.stderr?.on('data', (data: Buffer) => (this.stderr += data.toString()));
-    this.exited = new Promise((resolve) => {
-      this.#child.once('close', (code, signal) => {
-        this.#exit = { code, signal };
-        resolve(this.#exit);
-      });
-    });
+    this.#child.once('close', (code, signal) => (this.#exit = { code, signal }));
+    this.#closed = once(this.#child, 'close');
   }
 
   get lines(): LogLine[] {
@@ -53,6 +49,11 @@ export class ServiceProcess implements AsyncDisposable {
     return waitFor(running, { timeoutMs: TIMEOUT_MS, everyMs: 20, what });
   }
 
+  /** How it ends, once both of its outputs are read. Gives up before the test does, so that it is not left behind. */
+  ended(): Promise<Exit> {
+    return waitFor(() => this.#exit, { timeoutMs: 2 * TIMEOUT_MS, everyMs: 20, what: 'the service did not end' });
+  }
+
   /** Where it listens. */
   url(): Promise<string> {
     return this.until(() => this.lines.find(({ msg }) => msg === 'listening')?.['url'] as string, 'it did not listen');
@@ -67,6 +68,6 @@ export class ServiceProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill('SIGKILL');
-    await this.exited;
+    await this.#closed;
   }
 }

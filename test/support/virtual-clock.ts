@@ -14,6 +14,11 @@ export class VirtualClock implements Clock {
     return new Promise((wake) => this.#sleepers.push({ wakeMs: this.#nowMs + ms, wake }));
   }
 
+  /** Time passes and nothing happens in it, as in a process that is held up. */
+  stall(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   /** Lets `ms` pass, waking each sleeper at its time and letting everything that it sets off happen first. */
   async advance(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms;
@@ -23,7 +28,7 @@ export class VirtualClock implements Clock {
       if (due.length === 0) break;
       const next = due.reduce((a, b) => (b.wakeMs < a.wakeMs ? b : a));
       this.#sleepers = this.#sleepers.filter((sleeper) => sleeper !== next);
-      this.#nowMs = next.wakeMs;
+      this.#nowMs = Math.max(this.#nowMs, next.wakeMs);
       next.wake();
     }
     this.#nowMs = untilMs;

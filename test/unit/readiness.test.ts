@@ -56,6 +56,12 @@ describe('Readiness', () => {
   });
 });
 
+/** Lets time pass until the status is this one. */
+async function becomes(status: () => string, wanted: string): Promise<void> {
+  for (let ms = 0; status() !== wanted && ms < 10_000; ms += 100) await vi.advanceTimersByTimeAsync(100);
+  expect(status()).toBe(wanted);
+}
+
 describe('watchStore', () => {
   const mismatches: string[] = [];
   let stop: () => void;
@@ -81,7 +87,7 @@ describe('watchStore', () => {
     const { status } = watch({ ping, checkDataVersion });
     await vi.advanceTimersToNextTimerAsync();
     expect(status()).toBe('starting');
-    await vi.waitUntil(() => status() === 'ready');
+    await becomes(status, 'ready');
     await vi.advanceTimersByTimeAsync(10_000);
     expect(checkDataVersion).toHaveBeenCalledTimes(1);
     expect(ping.mock.calls.length).toBeGreaterThan(10);
@@ -98,14 +104,14 @@ describe('watchStore', () => {
     const checkDataVersion = vi.fn<() => Promise<null>>().mockResolvedValue(null);
     checkDataVersion.mockRejectedValueOnce(new Error('gone'));
     const { status } = watch({ ping: async () => true, checkDataVersion });
-    await vi.waitUntil(() => status() === 'ready');
+    await becomes(status, 'ready');
     expect(checkDataVersion).toHaveBeenCalledTimes(2);
   });
 
   test('a store that goes and comes back is noticed', async () => {
     let reachable = true;
     const { status } = watch({ ping: async () => reachable, checkDataVersion: async () => null });
-    await vi.waitUntil(() => status() === 'ready');
+    await becomes(status, 'ready');
     reachable = false;
     await vi.advanceTimersByTimeAsync(TOLERANCE_MS + 3_000);
     expect(status()).toBe('store-unreachable');

@@ -297,6 +297,16 @@ describe('a content that is locked elsewhere', () => {
     expect(await held).toMatchObject({ kind: 'saved' });
   });
 
+  test('is taken over from a dead holder even by a process that was held up until after the wait', async () => {
+    const { queue, request, redis, clock } = setUp();
+    redis.holders.set(request('held').key.hex, 'dead');
+    const held = queue.save(request('held'));
+    await settle();
+    clock.stall(LOCK_WAIT_MS + 1_000);
+    await clock.advance(100);
+    expect(await held).toMatchObject({ kind: 'saved' });
+  });
+
   test('comes back to find it saved when our own lock was taken over meanwhile', async () => {
     const { queue, request, redis, store, clock, seen } = setUp();
     const open = holdCommits(store);
