@@ -35,6 +35,15 @@ export function findContradiction(config: Config): string | null {
   return null;
 }
 
+/** Settings of the design that this version does not have: ignoring one would leave its user unprotected without a word. */
+const NOT_YET = ['API_KEYS_FILE', 'DURABILITY', 'REDIS_CLUSTER'];
+
+/** Says which setting is asked for and not there yet, or null. */
+export function findUnsupported(env: Readonly<Record<string, string | undefined>>): string | null {
+  const name = NOT_YET.find((setting) => env[setting]);
+  return name === undefined ? null : `${name} is not supported by this version`;
+}
+
 /**
  * Says which name was probably meant as a setting, or null. A setting that is one or two letters off, in lower case or
  * without its unit would silently have no effect; names under eight letters are too close to other programs' variables to tell.

@@ -1,6 +1,6 @@
 // The settings: one schema holds defaults, types, units and documentation, and refuses what cannot work.
 import { z } from 'zod';
-import { findContradiction, findMisspelled } from './config-checks.ts';
+import { findContradiction, findMisspelled, findUnsupported } from './config-checks.ts';
 
 const integer = (min: number, max: number) =>
   z
@@ -103,8 +103,8 @@ export function loadConfig(
     given[name] = readSecret(name, path, readFile);
   }
   const names = [...Object.keys(settingsSchema.shape), ...SECRET_SETTINGS.map((name) => `${name}_FILE`)];
-  const misspelled = findMisspelled(Object.keys(env), names);
-  if (misspelled !== null) throw new ConfigError(misspelled);
+  const wrong = findMisspelled(Object.keys(env), names) ?? findUnsupported(env);
+  if (wrong !== null) throw new ConfigError(wrong);
   const parsed = settingsSchema.safeParse(given);
   if (!parsed.success) {
     throw new ConfigError(

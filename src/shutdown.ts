@@ -18,15 +18,15 @@ export type Parts = {
  * connections are refused. nginx needs none of it: to it a closed connection is a reason to try the next instance.
  */
 const DRAIN_MS = 2_000;
-/** Share of the grace time that is kept for leaving Redis, however long clients took. */
-const REDIS_SHARE = 1 / 8;
+/** Kept for leaving Redis, however long clients took. The rest of the default grace outlasts SAVE_DEADLINE_MS and the drain. */
+const REDIS_GRACE_MS = 500;
 
 /**
  * Not ready → drain (answers carry `Connection: close`) → close the server → finish the saves in flight → leave Redis.
  * Ends within `graceMs`: a step that fails or takes too long is logged and does not keep the next from happening.
  */
 export async function shutDown(parts: Parts, graceMs: number, logger: Logger): Promise<void> {
-  const redisGraceMs = graceMs * REDIS_SHARE;
+  const redisGraceMs = Math.min(REDIS_GRACE_MS, graceMs / 8);
   const deadlineMs = performance.now() + graceMs - redisGraceMs;
   const step = async (name: string, work: () => Promise<unknown>, limitMs = deadlineMs - performance.now()) => {
     const late = Symbol('late');

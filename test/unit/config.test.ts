@@ -211,3 +211,10 @@ describe('a misspelled name is refused with the one that was meant', () => {
     expect(refusal({ ...SENTINELS, [name]: 'hunter2' })).toBe(`${name} is not a setting; did you mean ${meant}?`);
   });
 });
+
+test.each(['API_KEYS_FILE', 'DURABILITY', 'REDIS_CLUSTER'])(
+  '%s is refused as long as it would have no effect',
+  (name) => {
+    expect(refusal({ ...SENTINELS, [name]: 'x' })).toBe(`${name} is not supported by this version`);
+  },
+);
