@@ -1,5 +1,6 @@
 // When a commit counts. The rule and the experiments behind it: docs/decisions.md, "Acknowledgement".
 import type { Redis } from 'ioredis';
+import { peerOf } from './connect.ts';
 import type { UnconfirmedReason } from './faults.ts';
 import type { FreshView } from './sentinel-watch.ts';
 
@@ -75,9 +76,4 @@ export function parseRole(reply: unknown): MasterRole | null {
     offset: Number(reply[1]),
     replicas: new Map(replicas.map(([host, port, offset]) => [`${host}:${port}`, Number(offset)])),
   };
-}
-
-function peerOf({ stream }: Redis): string {
-  const { remoteAddress = '', remotePort = 0 } = stream as { remoteAddress?: string; remotePort?: number };
-  return `${remoteAddress.replace(/^::ffff:/, '')}:${remotePort}`;
 }

@@ -1,5 +1,8 @@
 // Opens connections to Redis, with every setting whose default would lose data or hang, and why it is what it is.
+import { setTimeout } from 'node:timers/promises';
 import { Redis, type RedisOptions } from 'ioredis';
+
+const REVIVE_AFTER_MS = 100;
 
 export type Address = { readonly host: string; readonly port: number };
 
@@ -116,8 +119,9 @@ function targetOptions({ target, sentinelPassword, tlsCa }: StoreAccess): RedisO
     // Without it a paused first Sentinel holds up every connect for ever (over 25 s measured).
     sentinelCommandTimeout: 500,
     sentinelRetryStrategy: (attempt) => Math.min(50 * attempt, 500),
-    // Leaves the old master on +switch-master, which a planned failover does not close connections for.
-    failoverDetector: true,
+    // Off: store.ts leaves a former master by what the Sentinels say. This one ends the client for good, without another
+    // attempt, when +switch-master arrives while it asks a Sentinel for the master (ioredis 6.0.0; 1 failover in 6).
+    failoverDetector: false,
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
     ...(tlsCa === undefined ? {} : { tls: { ca: tlsCa }, sentinelTLS: { ca: tlsCa }, enableTLSForSentinelMode: true }),
   };
@@ -125,6 +129,28 @@ function targetOptions({ target, sentinelPassword, tlsCa }: StoreAccess): RedisO
 
 function credentials({ username, password }: StoreAccess): RedisOptions {
   return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
+}
+
+/** Clients that are to stay closed. */
+const leaving = new WeakSet<Redis>();
+
+/** Says goodbye, so that no reply is cut, and closes for good what does not answer within `graceMs`. */
+export async function leave(clients: readonly Redis[], graceMs: number): Promise<void> {
+  for (const client of clients) leaving.add(client);
+  const goodbyes = clients.map((client) => client.quit().catch(() => {}));
+  await Promise.race([Promise.all(goodbyes), setTimeout(graceMs, undefined, { ref: false })]);
+  for (const client of clients) client.disconnect();
+}
+
+/** Where a connection ends, as `ip:port`. */
+export function peerOf({ stream }: Redis): string {
+  const { remoteAddress = '', remotePort = 0 } = stream as { remoteAddress?: string; remotePort?: number };
+  return `${remoteAddress.replace(/^::ffff:/, '')}:${remotePort}`;
+}
+
+/** Leaves whatever server it is connected to and connects anew; does nothing to a client that is connecting already. */
+export function reconnect(client: Redis): void {
+  if (client.status === 'ready' || client.status === 'connect') client.disconnect(true);
 }
 
 function observe(client: Redis, name: ConnectionName, observer: ConnectionObserver): Redis {
@@ -141,9 +167,17 @@ function observe(client: Redis, name: ConnectionName, observer: ConnectionObserv
     isUp = false;
   });
   client.on('reconnecting', () => observer.reconnecting(name));
+  client.on('end', () => {
+    // The library gives up for good when it is told to disconnect while it looks for the master. We never do.
+    if (!leaving.has(client)) void setTimeout(REVIVE_AFTER_MS).then(() => revive(client));
+  });
   client.on('error', (error: Error) => {
     if (!isToldOf) observer.failed(name, error);
     isToldOf = true;
   });
   return client;
+}
+
+async function revive(client: Redis): Promise<void> {
+  if (client.status === 'end' && !leaving.has(client)) await client.connect().catch(() => {});
 }

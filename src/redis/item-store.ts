@@ -7,6 +7,7 @@ import { ServiceFailure } from '../items/errors.ts';
 import type { Item, ItemPosition } from '../items/item.ts';
 import type { CommitResult, ItemPage, ItemStore, ListCursor, ListOrder, SaveCommand, Verdict } from '../items/ports.ts';
 import type { AckRule } from './acknowledgement.ts';
+import { reconnect } from './connect.ts';
 import { failureOf, reasonOf, type UnconfirmedReason } from './faults.ts';
 import { listItems } from './item-list.ts';
 import { countsKey, idempotencyKey, indexKey, itemsKey, type Keyspace, lockKey, placeOf } from './keys.ts';
@@ -97,7 +98,7 @@ export class RedisItemStore implements ItemStore {
     const doubt = attempt.judge(proof);
     if (doubt !== null) {
       // Left at once: as long as we stay, every retry ends here too.
-      if (doubt === 'other_master' || doubt === 'not_master') commitRedis.disconnect(true);
+      if (doubt === 'other_master' || doubt === 'not_master') reconnect(commitRedis);
       return this.#unknown(doubt);
     }
     observer.acknowledged((performance.now() - startedMs) / 1_000);

@@ -2,6 +2,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Redis } from 'ioredis';
+import { leave } from './connect.ts';
 import { type SentinelAnswer, type SetView, SetViewTracker } from './set-view.ts';
 
 const POLL_INTERVAL_MS = 300;
@@ -23,7 +24,7 @@ export class SentinelWatch {
   readonly #sentinels: readonly SentinelConnections[];
   readonly #masterName: string;
   readonly #tracker: SetViewTracker;
-  readonly #onMasterChange: (master: string) => void;
+  readonly #onMasterChange: (view: FreshView) => void;
   #view: FreshView | null = null;
   #takenAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
@@ -31,7 +32,11 @@ export class SentinelWatch {
   #pollAgain = false;
   #closed = false;
 
-  constructor(sentinels: readonly SentinelConnections[], masterName: string, onMasterChange: (master: string) => void) {
+  constructor(
+    sentinels: readonly SentinelConnections[],
+    masterName: string,
+    onMasterChange: (view: FreshView) => void,
+  ) {
     this.#sentinels = sentinels;
     this.#masterName = masterName;
     this.#tracker = new SetViewTracker(sentinels.length);
@@ -51,10 +56,10 @@ export class SentinelWatch {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const { commands, events } of this.#sentinels) {
-      commands.disconnect();
-      events.disconnect();
-    }
+    void leave(
+      this.#sentinels.flatMap(({ commands, events }) => [commands, events]),
+      0,
+    );
   }
 
   async #poll(): Promise<void> {
@@ -72,9 +77,10 @@ export class SentinelWatch {
     this.#polling = false;
     if (this.#closed) return;
     if (master !== null) {
-      if (this.#view !== null && this.#view.master !== master) this.#onMasterChange(master);
+      const before = this.#view?.master ?? master;
       this.#view = { master, required, masterPeers };
       this.#takenAtMs = askedAtMs;
+      if (before !== master) this.#onMasterChange(this.#view);
     } else if (this.#view !== null) {
       // No agreement: nothing is confirmed any more, however young the last one is.
       this.#takenAtMs = Number.NEGATIVE_INFINITY;

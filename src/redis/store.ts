@@ -1,10 +1,12 @@
 // Opens everything that talks to Redis and closes it again.
-import { setTimeout } from 'node:timers/promises';
 import type { ContentLocks, ItemStore } from '../items/ports.ts';
 import { countRule, everyReplicaRule } from './acknowledgement.ts';
 import {
   connect,
   connectToSentinel,
+  leave,
+  peerOf,
+  reconnect,
   type ConnectionName,
   type ConnectionObserver,
   type StoreAccess,
@@ -13,7 +15,7 @@ import { type LockObserver, RedisContentLocks } from './content-locks.ts';
 import { checkDataVersion } from './data-version.ts';
 import { RedisItemStore, type StoreObserver } from './item-store.ts';
 import type { Keyspace } from './keys.ts';
-import { SentinelWatch } from './sentinel-watch.ts';
+import { type FreshView, SentinelWatch } from './sentinel-watch.ts';
 
 export const CONNECTIONS: readonly ConnectionName[] = ['commit', 'lock', 'command', 'sentinel'];
 
@@ -52,7 +54,12 @@ export function openStore(settings: StoreSettings, observers: StoreObservers): O
   const commitRedis = connect('commit', access, ackTimeoutMs, observers);
   const lockRedis = connect('lock', access, COMMAND_SILENCE_MS, observers);
   const commandRedis = connect('command', access, COMMAND_SILENCE_MS, observers);
-  const watch = watchSentinels(access, observers);
+  const connections = [commitRedis, lockRedis, commandRedis];
+  const watch = watchSentinels(access, observers, ({ master, masterPeers }) => {
+    observers.masterChanged(master);
+    // A planned failover leaves connections to the former master open.
+    for (const connection of connections) if (!masterPeers.has(peerOf(connection))) reconnect(connection);
+  });
   const items = new RedisItemStore({
     commitRedis,
     commandRedis,
@@ -62,7 +69,6 @@ export function openStore(settings: StoreSettings, observers: StoreObservers): O
     readDeadlineMs: settings.readDeadlineMs,
     observer: observers,
   });
-  const connections = [commitRedis, lockRedis, commandRedis];
   return {
     items,
     locks: new RedisContentLocks(lockRedis, space, settings.lockTtlMs, observers),
@@ -74,16 +80,18 @@ export function openStore(settings: StoreSettings, observers: StoreObservers): O
     checkDataVersion: () => checkDataVersion(commandRedis, space),
     async close(graceMs) {
       watch?.close();
-      const goodbyes = connections.map((connection) => connection.quit().catch(() => {}));
-      await Promise.race([Promise.all(goodbyes), setTimeout(graceMs, undefined, { ref: false })]);
-      for (const connection of connections) connection.disconnect();
+      await leave(connections, graceMs);
     },
   };
 }
 
-function watchSentinels(access: StoreAccess, observers: StoreObservers): SentinelWatch | null {
+function watchSentinels(
+  access: StoreAccess,
+  observers: ConnectionObserver,
+  onMasterChange: (view: FreshView) => void,
+): SentinelWatch | null {
   const { target } = access;
   if (target.kind !== 'sentinel') return null;
   const sentinels = target.sentinels.map((address) => connectToSentinel(address, access, observers));
-  return new SentinelWatch(sentinels, target.masterName, (master) => observers.masterChanged(master));
+  return new SentinelWatch(sentinels, target.masterName, onMasterChange);
 }

@@ -59,7 +59,8 @@ export function command(text: string, options: CommandOptions = {}): SaveCommand
   return { key: contentKey(content), content, claims, lockToken, token };
 }
 
-function recordingObservers(seen: string[]): StoreObservers {
+/** Collects what the store tells its observers. */
+export function recordingObservers(seen: string[]): StoreObservers {
   return {
     up: (connection) => seen.push(`up ${connection}`),
     down: (connection) => seen.push(`down ${connection}`),
