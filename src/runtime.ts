@@ -11,7 +11,7 @@ import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics } from './observability/metrics.ts';
 import { Readiness } from './observability/readiness.ts';
 import { watchStore } from './observability/store-watch.ts';
-import type { StoreAccess } from './redis/connect.ts';
+import type { StoreAccess } from './redis/connection-options.ts';
 import { LOCK_OUTCOMES } from './redis/content-locks.ts';
 import { UNCONFIRMED_REASONS } from './redis/faults.ts';
 import { CONNECTIONS, type OpenStore, openStore, type StoreObservers, type StoreSettings } from './redis/store.ts';

@@ -51,7 +51,7 @@ if [ ! -s "$file" ]; then
       "sentinel announce-port $port" \
       "sentinel monitor $name $master_host $master_port ${QUORUM:-2}" \
       '# Short enough for a failover that clients wait out; long enough for a slow fork or a busy disk, which would' \
-      '# otherwise cost a needless failover. 2 s is about ten times the longest pause seen under load.' \
+      '# otherwise cost a needless failover.' \
       "sentinel down-after-milliseconds $name ${DOWN_AFTER_MS:-2000}" \
       '# Twice this is how long a Sentinel that lost an election waits before it tries again; the default is 3 min.' \
       "sentinel failover-timeout $name ${FAILOVER_TIMEOUT_MS:-6000}" \

@@ -9,8 +9,8 @@ import {
   reconnect,
   type ConnectionName,
   type ConnectionObserver,
-  type StoreAccess,
 } from './connect.ts';
+import type { StoreAccess } from './connection-options.ts';
 import { type LockObserver, RedisContentLocks } from './content-locks.ts';
 import { checkDataVersion } from './data-version.ts';
 import { RedisItemStore, type StoreObserver } from './item-store.ts';

@@ -78,7 +78,7 @@ test('a silent master is given up within the time limits and asked again when it
   await pauseAll(master);
   const startedMs = performance.now();
   expect(await commit('master is silent')).toMatchObject({ kind: 'unknown', failure: 'store-unavailable' });
-  // ackTimeoutMs + 1 s of silence, see connect.ts; the rest is room for a slow machine.
+  // ackTimeoutMs + 1 s of silence, see connection-options.ts; the rest is room for a slow machine.
   expect(performance.now() - startedMs).toBeLessThan(4_000);
   await resumeAll(master);
   expect(await confirmedAgain('master is silent')).toMatchObject({ kind: 'confirmed' });

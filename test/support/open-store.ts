@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { inject } from 'vitest';
 import { contentKey } from '../../src/items/content.ts';
 import type { Claim, SaveCommand } from '../../src/items/ports.ts';
-import type { StoreAccess } from '../../src/redis/connect.ts';
+import type { StoreAccess } from '../../src/redis/connection-options.ts';
 import type { Keyspace } from '../../src/redis/keys.ts';
 import { type OpenStore, openStore, type StoreObservers, type StoreSettings } from '../../src/redis/store.ts';
 import { waitFor } from '../../stack/wait.ts';
