@@ -1,0 +1,57 @@
+// A save queue in a world of the test's own.
+import { contentKey } from '../../src/items/content.ts';
+import type { SaveRequest } from '../../src/items/pending-save.ts';
+import type { CommitResult } from '../../src/items/ports.ts';
+import { SaveQueue } from '../../src/items/save-queue.ts';
+import { FakeLocks, FakeRedis, FakeStore } from './fake-store.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+export const UNREPLICATED: CommitResult = { kind: 'unknown', failure: 'not-replicated', detail: 'short_wait' };
+export const LOCK_WAIT_MS = 2_000;
+export const LOCK_BREAK_MS = 1_500;
+export const DEADLINE_MS = 12_000;
+
+/** A queue over a store, locks and a clock that the test governs. */
+export function setUp({ maxPendingSaves = 100, redis = new FakeRedis(), validForMs = 10_000 } = {}) {
+  const clock = new VirtualClock();
+  const store = new FakeStore(redis);
+  const locks = new FakeLocks(redis, () => clock.nowMs(), 'me', validForMs);
+  const seen = { joined: 0, lockLost: 0, batches: [] as number[] };
+  const queue = new SaveQueue(
+    {
+      store,
+      locks,
+      clock,
+      random: () => 0.5,
+      observer: {
+        joined: () => seen.joined++,
+        lockLost: () => seen.lockLost++,
+        committed: (size) => seen.batches.push(size),
+      },
+    },
+    { maxPendingSaves, lockWaitMs: LOCK_WAIT_MS, lockBreakMs: LOCK_BREAK_MS, lockMarginMs: 1_500 },
+  );
+  let tokens = 0;
+  const request = (text: string, options: { token?: string; key?: string; deadlineMs?: number } = {}): SaveRequest => {
+    const content = { kind: 'string', text } as const;
+    return {
+      key: contentKey(content),
+      content,
+      source: 'anonymous',
+      token: options.key ?? options.token ?? `random-${tokens++}`,
+      tokenIsIdempotencyKey: options.key !== undefined,
+      deadlineMs: clock.nowMs() + (options.deadlineMs ?? DEADLINE_MS),
+    };
+  };
+  return { clock, store, locks, redis, queue, request, seen };
+}
+
+/** Closes the store's gate and returns the function that opens it. */
+export function holdCommits(store: FakeStore): () => void {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  store.gate = promise;
+  return () => {
+    store.gate = null;
+    resolve();
+  };
+}

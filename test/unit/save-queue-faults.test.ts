@@ -1,0 +1,158 @@
+// The save path over a store in memory: unknown results, deadlines, locks held elsewhere.
+import { describe, expect, test } from 'vitest';
+import { DEADLINE_MS, holdCommits, LOCK_BREAK_MS, LOCK_WAIT_MS, setUp, UNREPLICATED } from '../support/save-queue.ts';
+import { settle } from '../support/virtual-clock.ts';
+
+describe('an unknown result', () => {
+  test('is retried with the same token under the same lock, and the creator is told that it saved', async () => {
+    const { queue, request, store, clock } = setUp();
+    store.faults.push({ when: 'after', result: UNREPLICATED });
+    const save = queue.save(request('a'));
+    await clock.advance(200);
+    expect(await save).toMatchObject({ kind: 'saved' });
+    const [first, second] = store.commits.map(([command]) => command);
+    expect(second).toEqual(first);
+  });
+
+  test('is answered with its reason when the deadline passes, and the lock is given back', async () => {
+    const { queue, request, store, locks, clock, redis } = setUp();
+    for (let i = 0; i < 400; i++) store.faults.push({ when: 'before', result: UNREPLICATED });
+    const save = queue.save(request('a')).catch((error: unknown) => error);
+    await clock.advance(DEADLINE_MS + 500);
+    expect(await save).toMatchObject({ code: 'not-replicated' });
+    expect(queue.pending).toBe(0);
+    expect(redis.holders.size).toBe(0);
+    expect(locks.released.length).toBeGreaterThan(0);
+  });
+
+  test('keeps the save going for those whose deadline is later', async () => {
+    const { queue, request, store, clock } = setUp();
+    for (let i = 0; i < 6; i++) store.faults.push({ when: 'before', result: UNREPLICATED });
+    const early = queue.save(request('a', { deadlineMs: 100 })).catch((error: unknown) => error);
+    const late = queue.save(request('a'));
+    await clock.advance(2_000);
+    expect(await early).toMatchObject({ code: 'not-replicated' });
+    // Nothing had happened yet, so it is the one who is left that saves it.
+    expect(await late).toMatchObject({ kind: 'saved' });
+  });
+
+  test('takes a new lock when the old one has too little time left', async () => {
+    const { queue, request, store, clock } = setUp({ validForMs: 1_600 });
+    for (let i = 0; i < 4; i++) store.faults.push({ when: 'after', result: UNREPLICATED });
+    const save = queue.save(request('a'));
+    await clock.advance(1_000);
+    expect(await save).toMatchObject({ kind: 'saved' });
+    expect(new Set(store.commits.map(([command]) => command?.lockToken)).size).toBeGreaterThan(1);
+  });
+
+  test('of a full store is final', async () => {
+    const { queue, request, store } = setUp();
+    store.faults.push({ when: 'before', result: { kind: 'refused', failure: 'storage-full', detail: 'oom' } });
+    await expect(queue.save(request('a'))).rejects.toMatchObject({ code: 'storage-full' });
+  });
+
+  test('that is a bug of ours fails the requests instead of leaving them hanging', async () => {
+    const { queue, request, store } = setUp();
+    store.faults.push({ when: 'before', result: { kind: 'confirmed', verdicts: [] } });
+    await expect(queue.save(request('a'))).rejects.toThrow('fewer verdicts');
+    expect(await queue.save(request('a'))).toMatchObject({ kind: 'saved' });
+  });
+});
+
+describe('a content that is locked elsewhere', () => {
+  test('holds nobody else up and is decided when the lock is free', async () => {
+    const { queue, request, redis, clock } = setUp();
+    const { key } = request('held');
+    redis.holders.set(key.hex, 'elsewhere');
+    const held = queue.save(request('held'));
+    const others = await Promise.all([queue.save(request('b')), queue.save(request('c'))]);
+    expect(others.map(({ kind }) => kind)).toEqual(['saved', 'saved']);
+    redis.saved.set(key.hex, { position: { ms: 1, seq: 1, partition: 1 }, source: 'x', token: 'y' });
+    redis.holders.delete(key.hex);
+    await clock.advance(200);
+    expect(await held).toMatchObject({ kind: 'duplicate', item: { id: '1-1-1' } });
+  });
+
+  test('is given up as in progress after the wait, while its holder keeps changing', async () => {
+    const { queue, request, redis, clock } = setUp();
+    const { key } = request('held');
+    const held = queue.save(request('held'));
+    redis.holders.set(key.hex, 'elsewhere-0');
+    for (let i = 0; i < 30; i++) {
+      redis.holders.set(key.hex, `elsewhere-${i}`);
+      await clock.advance(100);
+    }
+    expect(await held).toEqual({ kind: 'in_progress' });
+    expect(redis.holders.get(key.hex)).toBe('elsewhere-29');
+  });
+
+  test('is taken over from a holder that is dead', async () => {
+    const { queue, request, redis, clock } = setUp();
+    redis.holders.set(request('held').key.hex, 'dead');
+    const held = queue.save(request('held'));
+    await clock.advance(LOCK_BREAK_MS - 100);
+    expect(redis.saved.size).toBe(0);
+    await clock.advance(500);
+    expect(await held).toMatchObject({ kind: 'saved' });
+  });
+
+  test('is taken over from a dead holder even by a process that was held up until after the wait', async () => {
+    const { queue, request, redis, clock } = setUp();
+    redis.holders.set(request('held').key.hex, 'dead');
+    const held = queue.save(request('held'));
+    await settle();
+    clock.stall(LOCK_WAIT_MS + 1_000);
+    await clock.advance(100);
+    expect(await held).toMatchObject({ kind: 'saved' });
+  });
+
+  test('comes back to find it saved when our own lock was taken over meanwhile', async () => {
+    const { queue, request, redis, store, clock, seen } = setUp();
+    const open = holdCommits(store);
+    const { key } = request('slow');
+    const slow = queue.save(request('slow'));
+    await settle();
+    // Another instance broke our lock, saved, and released its own.
+    redis.holders.set(key.hex, 'thief');
+    open();
+    await settle();
+    expect(seen.lockLost).toBe(1);
+    redis.saved.set(key.hex, { position: { ms: 5, seq: 0, partition: 2 }, source: 'x', token: 'thief' });
+    redis.holders.delete(key.hex);
+    await clock.advance(300);
+    expect(await slow).toMatchObject({ kind: 'duplicate', item: { id: '5-0-2' } });
+  });
+
+  test('is not confused with a lock service that cannot be reached', async () => {
+    const { queue, request, locks, clock } = setUp();
+    locks.faults.push({ kind: 'unavailable', failure: 'store-unavailable', detail: 'connection' });
+    const save = queue.save(request('a'));
+    await clock.advance(200);
+    expect(await save).toMatchObject({ kind: 'saved' });
+    for (let i = 0; i < 400; i++) {
+      locks.faults.push({ kind: 'unavailable', failure: 'store-unavailable', detail: 'connection' });
+    }
+    const lost = queue.save(request('b')).catch((error: unknown) => error);
+    await clock.advance(DEADLINE_MS + 500);
+    expect(await lost).toMatchObject({ code: 'store-unavailable' });
+  });
+});
+
+test('contents of one batch that end in different rounds share their lock until the last of them is done', async () => {
+  const { queue, request, store, locks, clock, redis } = setUp();
+  const open = holdCommits(store);
+  const first = queue.save(request('first'));
+  const together = [queue.save(request('a')), queue.save(request('b', { deadlineMs: 50 })), queue.save(request('c'))];
+  const results = Promise.allSettled(together);
+  open();
+  await first;
+  // Unknown for all three together, and again in their next rounds, when the deadline of b is over.
+  for (let i = 0; i < 3; i++) store.faults.push({ when: 'before', result: UNREPLICATED });
+  await clock.advance(70);
+  expect(locks.released.map(({ keys }) => keys.length)).toEqual([1]);
+  expect(redis.holders.size).toBe(3);
+  await clock.advance(100);
+  expect((await results).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(locks.released.map(({ keys }) => keys.length)).toEqual([1, 3]);
+  expect(redis.holders.size).toBe(0);
+});
