@@ -1,6 +1,6 @@
 // One content on its way into the store, with everybody who waits for it.
 import type { Content, ContentKey } from './content.ts';
-import { type FailureCode, ServiceFailure } from './errors.ts';
+import { ServiceFailure } from './errors.ts';
 import type { HeldLock } from './held-lock.ts';
 import { type Item, itemAt } from './item.ts';
 import type { Claim, LockGrant, SaveCommand, Verdict } from './ports.ts';
@@ -36,6 +36,8 @@ export class PendingSave {
   readonly contentBytes: number;
   /** An earlier commit ended unknown: if the store now knows one of our tokens, it was that commit which saved it. */
   uncertain = false;
+  /** Why its last round did not decide it. */
+  lastFailure = new ServiceFailure('store-unavailable', 'the deadline passed before the save could be sent');
   readonly #content: Content;
   #waiters: Waiter[] = [];
   #lock: HeldLock | null = null;
@@ -98,11 +100,14 @@ export class PendingSave {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
   }
 
-  /** Fails the waiters whose deadline has passed; true when nobody is left. */
-  expire(nowMs: number, failure: FailureCode, detail: string): boolean {
-    const expired = this.#waiters.filter(({ request }) => request.deadlineMs <= nowMs);
-    this.#waiters = this.#waiters.filter(({ request }) => request.deadlineMs > nowMs);
-    for (const waiter of expired) waiter.reject(new ServiceFailure(failure, detail));
+  /** Fails the waiters whose deadline has passed, with the last failure of this save; true when nobody is left. */
+  expire(nowMs: number): boolean {
+    const { code, message } = this.lastFailure;
+    const isExpired = ({ request }: Waiter): boolean => request.deadlineMs <= nowMs;
+    if (this.#waiters.some(isExpired)) {
+      for (const waiter of this.#waiters.filter(isExpired)) waiter.reject(new ServiceFailure(code, message));
+      this.#waiters = this.#waiters.filter((waiter) => !isExpired(waiter));
+    }
     return this.#waiters.length === 0;
   }
 

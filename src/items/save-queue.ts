@@ -107,9 +107,10 @@ export class SaveQueue {
   }
 
   #pump(): void {
-    if (this.#commitInFlight || this.#gathering.length === 0) return;
-    this.#commitInFlight = true;
+    if (this.#commitInFlight) return;
     const batch = this.#takeBatch();
+    if (batch.length === 0) return;
+    this.#commitInFlight = true;
     void this.#commit(batch).finally(() => {
       this.#commitInFlight = false;
       this.#pump();
@@ -117,14 +118,23 @@ export class SaveQueue {
   }
 
   #takeBatch(): PendingSave[] {
+    const nowMs = this.#deps.clock.nowMs();
+    const batch: PendingSave[] = [];
     let bytes = 0;
-    let count = 0;
+    let taken = 0;
     for (const save of this.#gathering) {
-      bytes += save.contentBytes;
-      if (count === MAX_BATCH_ITEMS || (count > 0 && bytes > MAX_BATCH_BYTES)) break;
-      count++;
+      // Behind a store that answers slowly a save can wait here for longer than its client does.
+      if (save.expire(nowMs)) {
+        this.#end(save);
+      } else {
+        bytes += save.contentBytes;
+        if (batch.length === MAX_BATCH_ITEMS || (batch.length > 0 && bytes > MAX_BATCH_BYTES)) break;
+        batch.push(save);
+      }
+      taken++;
     }
-    return this.#gathering.splice(0, count);
+    this.#gathering.splice(0, taken);
+    return batch;
   }
 
   async #commit(batch: PendingSave[]): Promise<void> {
@@ -146,7 +156,8 @@ export class SaveQueue {
 
   #retry(save: PendingSave, failure: FailureCode, detail: string): void {
     const { clock, random } = this.#deps;
-    if (save.expire(clock.nowMs(), failure, detail)) {
+    save.lastFailure = new ServiceFailure(failure, detail);
+    if (save.expire(clock.nowMs())) {
       this.#end(save);
       return;
     }

@@ -25,6 +25,20 @@ describe('an unknown result', () => {
     expect(locks.released.length).toBeGreaterThan(0);
   });
 
+  test('that takes long holds nobody behind it longer than their own deadline', async () => {
+    const { queue, request, store, clock } = setUp();
+    const open = holdCommits(store);
+    const slow = queue.save(request('slow'));
+    const behind = queue.save(request('behind', { deadlineMs: 1_000 })).catch((error: unknown) => error);
+    const patient = queue.save(request('patient'));
+    await clock.advance(2_000);
+    open();
+    expect(await slow).toMatchObject({ kind: 'saved' });
+    expect(await behind).toMatchObject({ code: 'store-unavailable' });
+    expect(await patient).toMatchObject({ kind: 'saved' });
+    expect(store.commits.flat().map(({ content }) => content.text)).toEqual(['slow', 'patient']);
+  });
+
   test('keeps the save going for those whose deadline is later', async () => {
     const { queue, request, store, clock } = setUp();
     for (let i = 0; i < 6; i++) store.faults.push({ when: 'before', result: UNREPLICATED });
