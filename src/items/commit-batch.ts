@@ -39,8 +39,7 @@ export async function commitBatch(
       save.uncertain = true;
       end.retry(save, result.failure, result.detail);
     } else if (result.kind === 'refused') {
-      end.done(save);
-      save.fail(new ServiceFailure(result.failure, result.detail));
+      refuse(save, result.failure, result.detail, end);
     } else {
       const verdict = result.verdicts[i];
       if (verdict === undefined) throw new Error('the store answered fewer verdicts than it was asked for');
@@ -79,7 +78,9 @@ async function lockBatch(
   if (unlocked.size > 0) {
     const result = await locks.acquire([...unlocked.values()].map((save) => save.key));
     if (result.kind === 'unavailable') {
-      for (const save of unlocked.values()) end.retry(save, result.failure, result.detail);
+      // A full store refuses the lock first, and waiting does not make it less full.
+      const settle = result.failure === 'storage-full' ? refuse : retry;
+      for (const save of unlocked.values()) settle(save, result.failure, result.detail, end);
     } else {
       for (const grant of result.grants) {
         const lock = new HeldLock(grant, locks);
@@ -92,4 +93,14 @@ async function lockBatch(
     }
   }
   return batch.flatMap((save) => (save.grant === null ? [] : [{ save, grant: save.grant }]));
+}
+
+function retry(save: PendingSave, failure: FailureCode, detail: string, end: RoundEnd): void {
+  end.retry(save, failure, detail);
+}
+
+/** Final, unless an earlier round may have saved it: then "refused" would say too much. */
+function refuse(save: PendingSave, failure: FailureCode, detail: string, end: RoundEnd): void {
+  end.done(save);
+  save.fail(new ServiceFailure(save.uncertain ? 'not-replicated' : failure, detail));
 }

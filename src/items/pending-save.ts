@@ -117,12 +117,14 @@ export class PendingSave {
     return !tokenIsIdempotencyKey && verdict.kind !== 'key_reused';
   }
 
-  #outcomeFor({ token }: SaveRequest, verdict: FinalVerdict): SaveOutcome {
+  #outcomeFor({ token, tokenIsIdempotencyKey }: SaveRequest, verdict: FinalVerdict): SaveOutcome {
     if (verdict.kind === 'in_progress' || verdict.kind === 'key_reused') return { kind: verdict.kind };
     if (verdict.reused.includes(token)) return { kind: 'key_reused' };
     const item = itemAt(verdict.position, this.#content.text, verdict.source);
     if (token !== verdict.token) return { kind: 'duplicate', item };
-    const isNew = (verdict.kind === 'saved' || this.uncertain) && !this.#isAnsweredAsSaved;
+    // A key may have saved it long before our uncertain commit; a token without a key is this request's alone.
+    const isOurs = verdict.kind === 'saved' || (this.uncertain && !tokenIsIdempotencyKey);
+    const isNew = isOurs && !this.#isAnsweredAsSaved;
     this.#isAnsweredAsSaved ||= isNew;
     return { kind: isNew ? 'saved' : 'replayed', item };
   }

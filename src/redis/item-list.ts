@@ -7,6 +7,8 @@ import { itemOf, positionOf, type StreamEntry } from './stream-entry.ts';
 
 // Partitions fill evenly, so a page takes about limit ÷ partitions from each; some slack saves a second round trip.
 const MIN_CHUNK = 4;
+// Redis holds a whole reply in memory: 8 from each of 16 partitions are 8 MiB at most, and it cuts a connection at 256 MB.
+const MAX_CHUNK = 8;
 
 type Source = {
   readonly partition: number;
@@ -33,7 +35,7 @@ export async function listItems(
     const position = typeof from === 'string' ? null : (from.positions[partition] ?? null);
     return { partition, entries: [], taken: position, read: position, exhausted: false };
   });
-  const chunk = Math.max(MIN_CHUNK, Math.ceil((limit / space.partitions) * 1.5));
+  const chunk = Math.min(MAX_CHUNK, Math.max(MIN_CHUNK, Math.ceil((limit / space.partitions) * 1.5)));
   const items: Item[] = [];
   while (items.length < limit) {
     await refill(redis, space, sources, order, chunk);

@@ -65,6 +65,27 @@ describe('an unknown result', () => {
     await expect(queue.save(request('a'))).rejects.toMatchObject({ code: 'storage-full' });
   });
 
+  test('of a full store is final at the lock too, and does not deny what may have been saved', async () => {
+    const { queue, request, store, locks, clock } = setUp();
+    const full = { kind: 'unavailable', failure: 'storage-full', detail: 'oom' } as const;
+    locks.faults.push(full);
+    await expect(queue.save(request('a'))).rejects.toMatchObject({ code: 'storage-full' });
+    store.faults.push({ when: 'after', result: UNREPLICATED });
+    store.faults.push({ when: 'before', result: { kind: 'refused', failure: 'storage-full', detail: 'oom' } });
+    const maybe = queue.save(request('b')).catch((error: unknown) => error);
+    await clock.advance(200);
+    expect(await maybe).toMatchObject({ code: 'not-replicated' });
+  });
+
+  test('does not turn the replay of a key into a new save', async () => {
+    const { queue, request, store, clock } = setUp();
+    await queue.save(request('keyed', { key: 'k' }));
+    store.faults.push({ when: 'before', result: UNREPLICATED });
+    const again = queue.save(request('keyed', { key: 'k' }));
+    await clock.advance(200);
+    expect(await again).toMatchObject({ kind: 'replayed' });
+  });
+
   test('that is a bug of ours fails the requests instead of leaving them hanging', async () => {
     const { queue, request, store } = setUp();
     store.faults.push({ when: 'before', result: { kind: 'confirmed', verdicts: [] } });
