@@ -26,7 +26,7 @@ export class Nginx extends Part {
   private constructor(launcher: Launcher, dir: string, port: number, statusPort: number) {
     // As root, nginx would give its workers to a user who may not enter our directory.
     const user = process.getuid?.() === 0 ? 'user root; ' : '';
-    const globals = `${user}pid ${dir}/nginx.pid; daemon off;`;
+    const globals = `${user}pid "${dir}/nginx.pid"; daemon off;`;
     super({
       launcher,
       command: {

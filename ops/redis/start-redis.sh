@@ -167,7 +167,7 @@ rm -f "$dir"/temp-rewriteaof-*.aof "$dir"/temp-*.rdb
 # A file and not arguments, because arguments show in ps.
 umask 077
 {
-  printf '%s\n' "include $here/redis.conf" "port $port" "bind ${REDIS_BIND:-* -::*}" "dir $dir" \
+  printf '%s\n' "include $(quoted "$here/redis.conf")" "port $port" "bind ${REDIS_BIND:-* -::*}" "dir $(quoted "$dir")" \
     "replica-announce-ip $ANNOUNCE" "replica-announce-port $port"
   if [ -n "$redis_password" ]; then
     printf 'requirepass %s\nmasterauth %s\n' "$(quoted "$redis_password")" "$(quoted "$redis_password")"

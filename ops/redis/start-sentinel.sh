@@ -40,7 +40,7 @@ if [ ! -s "$file" ]; then
     printf '%s\n' \
       "port $port" \
       "bind ${SENTINEL_BIND:-* -::*}" \
-      "dir $dir" \
+      "dir $(quoted "$dir")" \
       'protected-mode no' \
       'logfile ""' \
       '# Names, not addresses: a container that is made anew has a new address. A name that does not resolve yet' \
