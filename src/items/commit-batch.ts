@@ -79,8 +79,10 @@ async function lockBatch(
     const result = await locks.acquire([...unlocked.values()].map((save) => save.key));
     if (result.kind === 'unavailable') {
       // A full store refuses the lock first, and waiting does not make it less full.
-      const settle = result.failure === 'storage-full' ? refuse : retry;
-      for (const save of unlocked.values()) settle(save, result.failure, result.detail, end);
+      for (const save of unlocked.values()) {
+        if (result.failure === 'storage-full') refuse(save, result.failure, result.detail, end);
+        else end.retry(save, result.failure, result.detail);
+      }
     } else {
       for (const grant of result.grants) {
         const lock = new HeldLock(grant, locks);
@@ -93,10 +95,6 @@ async function lockBatch(
     }
   }
   return batch.flatMap((save) => (save.grant === null ? [] : [{ save, grant: save.grant }]));
-}
-
-function retry(save: PendingSave, failure: FailureCode, detail: string, end: RoundEnd): void {
-  end.retry(save, failure, detail);
 }
 
 /** Final, unless an earlier round may have saved it: then "refused" would say too much. */
