@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis';
 import { peerOf } from './connect.ts';
 import type { UnconfirmedReason } from './faults.ts';
+import { type MasterRole, parseRole } from './master-role.ts';
 import type { FreshView } from './sentinel-watch.ts';
 
 /** The commands that go behind the script in the same unit, and what their replies prove. */
@@ -43,9 +44,6 @@ export function everyReplicaRule(view: () => FreshView | null, timeoutMs: number
   };
 }
 
-/** ROLE of a master: its offset, and how far each replica acknowledged. */
-export type MasterRole = { readonly offset: number; readonly replicas: ReadonlyMap<string, number> };
-
 export type Evidence = {
   /** Null when the node did not say that it is a master. */
   readonly before: MasterRole | null;
@@ -66,14 +64,4 @@ export function judge({ before, after, sent, now, peer }: Evidence): Unconfirmed
   const required = sent.required.union(now.required);
   for (const node of required) if (!hasIt(node)) return 'short_wait';
   return null;
-}
-
-/** Reads the reply of ROLE (redis.io/commands/role): `['master', offset, [[host, port, offset], …]]`. */
-export function parseRole(reply: unknown): MasterRole | null {
-  if (!Array.isArray(reply) || reply[0] !== 'master') return null;
-  const replicas = reply[2] as [string, string, string][];
-  return {
-    offset: Number(reply[1]),
-    replicas: new Map(replicas.map(([host, port, offset]) => [`${host}:${port}`, Number(offset)])),
-  };
 }

@@ -4,8 +4,10 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { type Address, commonOptions, credentials, type StoreAccess, targetOptions } from './connection-options.ts';
 
 const REVIVE_AFTER_MS = 100;
+// A view may be a second old at most, so an answer that takes longer than this is no answer.
+const A_VIEWS_PATIENCE = { commandTimeout: 400 };
 
-export type ConnectionName = 'commit' | 'lock' | 'command' | 'sentinel';
+export type ConnectionName = 'commit' | 'lock' | 'command' | 'watch' | 'sentinel';
 
 /** Who wants to know how a connection fares; called on changes only, never for each failed attempt. */
 export type ConnectionObserver = {
@@ -30,6 +32,12 @@ export function connect(
   return observe(new Redis({ ...options, replyMapping: 'legacy' }), name, observer);
 }
 
+/** Opens the connection over which the master is asked for its ROLE, see `SentinelWatch`. */
+export function connectToWatch(access: StoreAccess, observer: ConnectionObserver): Redis {
+  const options = { ...commonOptions('watch', 0), ...credentials(access), ...targetOptions(access) };
+  return observe(new Redis({ ...options, ...A_VIEWS_PATIENCE, replyMapping: 'legacy' }), 'watch', observer);
+}
+
 /** Opens two connections to one Sentinel: a connection that subscribed takes no other commands. */
 export function connectToSentinel(
   address: Address,
@@ -38,8 +46,7 @@ export function connectToSentinel(
 ): { readonly commands: Redis; readonly events: Redis } {
   const options: RedisOptions & { replyMapping: 'legacy' } = {
     ...commonOptions('sentinel', 0),
-    // A view may be a second old at most, so an answer that takes longer than this is no answer.
-    commandTimeout: 400,
+    ...A_VIEWS_PATIENCE,
     ...(access.tlsCa === undefined ? {} : { tls: { ca: access.tlsCa } }),
     ...(access.sentinelPassword === undefined ? {} : { password: access.sentinelPassword }),
     host: address.host,

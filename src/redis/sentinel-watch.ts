@@ -1,9 +1,11 @@
-// Asks all Sentinels what they see, again and again and whenever one of them tells of a change.
+// Asks all Sentinels and the master what they see, again and again and whenever one of them tells of a change.
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Redis } from 'ioredis';
-import { leave } from './connect.ts';
-import { type SentinelAnswer, type SetView, SetViewTracker } from './set-view.ts';
+import { leave, peerOf, reconnect } from './connect.ts';
+import { InSyncTracker } from './in-sync.ts';
+import { type MasterRole, parseRole } from './master-role.ts';
+import { namedByMajority, type SentinelAnswer, type SeenNode, SetViewTracker } from './set-view.ts';
 
 const POLL_INTERVAL_MS = 300;
 /** A view older than this confirms nothing: the set may have changed since. */
@@ -11,58 +13,80 @@ const MAX_AGE_MS = 1_000;
 const EVENTS = ['+switch-master', '+sdown', '-sdown'];
 
 /** A view that is young enough to decide by. */
-export type FreshView = SetView & {
+export type FreshView = {
+  /** Whom a majority of all Sentinels names. */
   readonly master: string;
   /** Where connections to the master end, as `ip:port`: what its name resolves to. */
   readonly masterPeers: ReadonlySet<string>;
+  /** The nodes besides the master that could be promoted: each of them must have a save before it counts. */
+  readonly required: ReadonlySet<string>;
+};
+
+/** A fresh view and what it was made of, for those who act on it. */
+export type Poll = FreshView & {
+  /** Monotonic, of the moment at which everybody was asked. */
+  readonly askedAtMs: number;
+  readonly role: MasterRole;
+  readonly known: ReadonlySet<string>;
+  /** The last answer of every Sentinel that ever gave one. */
+  readonly answers: readonly SentinelAnswer[];
+  readonly inSync: Pick<InSyncTracker, 'sinceMs'>;
 };
 
 export type SentinelConnections = { readonly commands: Redis; readonly events: Redis };
 
+export type WatchOptions = {
+  readonly sentinels: readonly SentinelConnections[];
+  /** A connection to the master, for nothing but ROLE: an answer that stands behind others' comes too late. */
+  readonly master: Redis;
+  readonly masterName: string;
+  /** See `InSyncTracker`. */
+  readonly inSyncLagMs: number;
+  readonly onMasterChange?: (view: Pick<FreshView, 'master' | 'masterPeers'>) => void;
+  readonly onPoll?: (poll: Poll) => void;
+};
+
 /** Watches until closed. */
 export class SentinelWatch {
-  readonly #sentinels: readonly SentinelConnections[];
-  readonly #masterName: string;
+  readonly #options: WatchOptions;
+  readonly #inSync: InSyncTracker;
   readonly #tracker: SetViewTracker;
-  readonly #onMasterChange: (view: FreshView) => void;
-  #view: FreshView | null = null;
-  #takenAtMs = Number.NEGATIVE_INFINITY;
+  #masterSeen: string | null = null;
+  #last: Poll | null = null;
   #timer: NodeJS.Timeout | undefined;
   #polling = false;
   #pollAgain = false;
   #closed = false;
 
-  constructor(
-    sentinels: readonly SentinelConnections[],
-    masterName: string,
-    onMasterChange: (view: FreshView) => void,
-  ) {
-    this.#sentinels = sentinels;
-    this.#masterName = masterName;
-    this.#tracker = new SetViewTracker(sentinels.length);
-    this.#onMasterChange = onMasterChange;
-    for (const { events } of sentinels) {
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    this.#inSync = new InSyncTracker(options.inSyncLagMs, performance.now());
+    this.#tracker = new SetViewTracker(options.sentinels.length, (node) => this.#inSync.lastMs(node));
+    for (const { events } of options.sentinels) {
       events.on('ready', () => void events.subscribe(...EVENTS).catch(() => {}));
       events.on('message', () => void this.#poll());
     }
+    options.master.on('ready', () => void this.#poll());
     void this.#poll();
   }
 
-  /** The view, or null while no majority agrees on a master or their last agreement is more than a second old. */
+  /**
+   * The view, or null while no majority agrees on a master, or when that agreement or the master's own word is more than
+   * a second old.
+   */
   fresh(): FreshView | null {
-    return performance.now() - this.#takenAtMs > MAX_AGE_MS ? null : this.#view;
+    return this.#last !== null && performance.now() - this.#last.askedAtMs <= MAX_AGE_MS ? this.#last : null;
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    void leave(
-      this.#sentinels.flatMap(({ commands, events }) => [commands, events]),
-      0,
-    );
+    const { sentinels, master } = this.#options;
+    void leave([...sentinels.flatMap(({ commands, events }) => [commands, events]), master], 0);
   }
 
   async #poll(): Promise<void> {
+    if (this.#closed) return;
     if (this.#polling) {
       this.#pollAgain = true;
       return;
@@ -71,42 +95,91 @@ export class SentinelWatch {
     this.#polling = true;
     // The age counts from the question: an answer may be as old as that.
     const askedAtMs = performance.now();
-    const answers = await Promise.all(this.#sentinels.map(({ commands }) => this.#ask(commands)));
-    const { master, required } = this.#tracker.update(answers, askedAtMs);
-    const masterPeers = master === null ? new Set<string>() : await peersOf(master);
+    await this.#look(askedAtMs);
     this.#polling = false;
-    if (this.#closed) return;
-    if (master !== null) {
-      const before = this.#view?.master ?? master;
-      this.#view = { master, required, masterPeers };
-      this.#takenAtMs = askedAtMs;
-      if (before !== master) this.#onMasterChange(this.#view);
-    } else if (this.#view !== null) {
-      // No agreement: nothing is confirmed any more, however young the last one is.
-      this.#takenAtMs = Number.NEGATIVE_INFINITY;
-    }
     const again = this.#pollAgain;
     this.#pollAgain = false;
-    this.#timer = setTimeout(() => void this.#poll(), again ? 0 : POLL_INTERVAL_MS);
+    // From question to question: a Sentinel that does not answer takes 400 ms of each poll, and the view must not outlive
+    // its second before the next one is there.
+    const waitMs = again ? 0 : Math.max(0, askedAtMs + POLL_INTERVAL_MS - performance.now());
+    if (!this.#closed) this.#timer = setTimeout(() => void this.#poll(), waitMs);
   }
 
-  async #ask(sentinel: Redis): Promise<SentinelAnswer | null> {
-    try {
-      const [master, replicas] = await Promise.all([
-        sentinel.call('SENTINEL', 'MASTER', this.#masterName) as Promise<string[]>,
-        sentinel.call('SENTINEL', 'REPLICAS', this.#masterName) as Promise<string[][]>,
-      ]);
-      const isDown = new Map(replicas.concat([master]).map((node) => [addressIn(node), isDownIn(node)]));
-      return { master: addressIn(master), isDown };
-    } catch {
-      return null;
+  async #look(askedAtMs: number): Promise<void> {
+    const [told, ...answers] = await Promise.all([
+      askRole(this.#options.master),
+      ...this.#options.sentinels.map(({ commands }) => ask(commands, this.#options.masterName)),
+    ]);
+    const master = namedByMajority(answers);
+    const masterPeers = master === null ? new Set<string>() : await peersOf(master);
+    if (this.#closed) return;
+    const role = told !== null && masterPeers.has(told.peer) ? told.role : null;
+    if (master !== null && role !== null) this.#inSync.update(master, role, askedAtMs);
+    const required = this.#tracker.update(answers, askedAtMs);
+    if (master === null) {
+      // No agreement: nothing is confirmed any more, however young the last one is.
+      this.#last = null;
+      return;
     }
+    if (this.#masterSeen !== master) {
+      if (this.#masterSeen !== null) this.#options.onMasterChange?.({ master, masterPeers });
+      this.#masterSeen = master;
+      this.#last = null;
+    }
+    if (role === null) {
+      // A planned failover leaves the connection to the former master open.
+      if (told !== null) reconnect(this.#options.master);
+      return;
+    }
+    const { known, answers: lastAnswers } = this.#tracker;
+    const inSync = this.#inSync;
+    this.#last = { askedAtMs, master, masterPeers, role, required, known, answers: lastAnswers, inSync };
+    this.#options.onPoll?.(this.#last);
   }
 }
 
-const valueIn = (fields: readonly string[], name: string): string => fields[fields.indexOf(name) + 1] ?? '';
+/** What the server at the other end of the connection says it is, or null when it says nothing. */
+async function askRole(connection: Redis): Promise<{ readonly peer: string; readonly role: MasterRole | null } | null> {
+  try {
+    const peer = peerOf(connection);
+    return { peer, role: parseRole(await connection.call('ROLE')) };
+  } catch {
+    return null;
+  }
+}
+
+async function ask(sentinel: Redis, masterName: string): Promise<SentinelAnswer | null> {
+  try {
+    const [address, master, replicas] = await Promise.all([
+      // During a failover the leading Sentinel names the new master here up to a second before it does in the others.
+      sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName) as Promise<[string, string]>,
+      sentinel.call('SENTINEL', 'MASTER', masterName) as Promise<string[]>,
+      sentinel.call('SENTINEL', 'REPLICAS', masterName) as Promise<string[][]>,
+    ]);
+    return {
+      master: address.join(':'),
+      nodes: new Map(replicas.concat([master]).map((fields) => [addressIn(fields), seenIn(fields)])),
+      isFailingOver: /\bfailover_in_progress\b/.test(valueIn(master, 'flags')),
+    };
+  } catch {
+    return null;
+  }
+}
+
+const valueIn = (fields: readonly string[], name: string): string => {
+  const at = fields.indexOf(name);
+  return at === -1 ? '' : (fields[at + 1] ?? '');
+};
 const addressIn = (fields: readonly string[]): string => `${valueIn(fields, 'ip')}:${valueIn(fields, 'port')}`;
-const isDownIn = (fields: readonly string[]): boolean => /\b[so]_down\b/.test(valueIn(fields, 'flags'));
+
+function seenIn(fields: readonly string[]): SeenNode {
+  const priority = valueIn(fields, 'slave-priority');
+  return {
+    isDown: /\b[so]_down\b/.test(valueIn(fields, 'flags')),
+    priority: priority === '' ? null : Number(priority),
+    infoAgeMs: Number(valueIn(fields, 'info-refresh')),
+  };
+}
 
 async function peersOf(address: string): Promise<ReadonlySet<string>> {
   const colon = address.lastIndexOf(':');

@@ -4,6 +4,7 @@ import { countRule, everyReplicaRule } from './acknowledgement.ts';
 import {
   connect,
   connectToSentinel,
+  connectToWatch,
   leave,
   peerOf,
   reconnect,
@@ -17,7 +18,7 @@ import { RedisItemStore, type StoreObserver } from './item-store.ts';
 import type { Keyspace } from './keys.ts';
 import { type FreshView, SentinelWatch } from './sentinel-watch.ts';
 
-export const CONNECTIONS: readonly ConnectionName[] = ['commit', 'lock', 'command', 'sentinel'];
+export const CONNECTIONS: readonly ConnectionName[] = ['commit', 'lock', 'command', 'watch', 'sentinel'];
 
 export type StoreSettings = {
   readonly access: StoreAccess;
@@ -46,6 +47,12 @@ export type OpenStore = {
 
 /** The longest that a healthy Redis takes over one command that does not wait for replicas. */
 const COMMAND_SILENCE_MS = 500;
+
+/**
+ * More than the keeper's (250 ms), and more than the time between two polls: a replica that the keeper takes for in sync,
+ * and may mark as promotable, must be in sync here too, though both look at different moments.
+ */
+const IN_SYNC_LAG_MS = 1_000;
 
 /** Opens the connections; returns at once, whether Redis can be reached or not. */
 export function openStore(settings: StoreSettings, observers: StoreObservers): OpenStore {
@@ -88,10 +95,17 @@ export function openStore(settings: StoreSettings, observers: StoreObservers): O
 function watchSentinels(
   access: StoreAccess,
   observers: ConnectionObserver,
-  onMasterChange: (view: FreshView) => void,
+  onMasterChange: (view: Pick<FreshView, 'master' | 'masterPeers'>) => void,
 ): SentinelWatch | null {
   const { target } = access;
   if (target.kind !== 'sentinel') return null;
   const sentinels = target.sentinels.map((address) => connectToSentinel(address, access, observers));
-  return new SentinelWatch(sentinels, target.masterName, onMasterChange);
+  const master = connectToWatch(access, observers);
+  return new SentinelWatch({
+    sentinels,
+    master,
+    masterName: target.masterName,
+    inSyncLagMs: IN_SYNC_LAG_MS,
+    onMasterChange,
+  });
 }

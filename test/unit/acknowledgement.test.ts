@@ -1,7 +1,8 @@
 // Each line of the decision whether a commit counts.
 import type { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
-import { countRule, type Evidence, everyReplicaRule, judge, parseRole } from '../../src/redis/acknowledgement.ts';
+import { countRule, type Evidence, everyReplicaRule, judge } from '../../src/redis/acknowledgement.ts';
+import { parseRole } from '../../src/redis/master-role.ts';
 import type { FreshView } from '../../src/redis/sentinel-watch.ts';
 
 const MASTER = '10.0.0.1:6379';

@@ -1,25 +1,42 @@
 // Which nodes must have a save, from what the Sentinels say over time.
 import { describe, expect, test } from 'vitest';
-import { type SentinelAnswer, SetViewTracker } from '../../src/redis/set-view.ts';
+import {
+  namedByMajority,
+  PRIORITY_SETTLES_MS,
+  type SeenNode,
+  type SentinelAnswer,
+  SetViewTracker,
+} from '../../src/redis/set-view.ts';
 
 const POLL_MS = 300;
 
-/** One Sentinel's answer: the master, then all nodes it lists; those with a ! are down in its eyes. */
+/** One Sentinel's answer: the master, then all nodes it lists; those with a ! are down in its eyes, `b=0` is a priority. */
 function says(master: string, ...nodes: string[]): SentinelAnswer {
-  const isDown = new Map([[master.replace('!', ''), master.endsWith('!')]]);
-  for (const node of nodes) isDown.set(node.replace('!', ''), node.endsWith('!'));
-  return { master: master.replace('!', ''), isDown };
+  const seen = [master, ...nodes].map((text): [string, SeenNode] => {
+    const [name = '', priority] = text.replace('!', '').split('=');
+    return [name, { isDown: text.endsWith('!'), priority: Number(priority ?? 100), infoAgeMs: 0 }];
+  });
+  return { master: master.replace('!', ''), nodes: new Map(seen), isFailingOver: false };
 }
 
 /** Feeds polls to a tracker of three Sentinels and shows the view after each: `master: required…`. */
 function follow(...polls: (SentinelAnswer | null)[][]): string[] {
-  const tracker = new SetViewTracker(3);
+  return followFrom(0, polls, inSyncAt(Number.NEGATIVE_INFINITY));
+}
+
+function followFrom(
+  startMs: number,
+  polls: (SentinelAnswer | null)[][],
+  lastInSyncMs: (node: string) => number,
+): string[] {
+  const tracker = new SetViewTracker(3, lastInSyncMs);
   return polls.map((answers, i) => {
-    const { master, required } = tracker.update(answers, i * POLL_MS);
-    return `${master ?? 'nobody'}: ${[...required].toSorted().join(' ')}`;
+    const required = tracker.update(answers, startMs + i * POLL_MS);
+    return `${namedByMajority(answers) ?? 'nobody'}: ${[...required].toSorted().join(' ')}`;
   });
 }
 
+const inSyncAt = (ms: number) => (): number => ms;
 const all = (answer: SentinelAnswer | null) => [answer, answer, answer];
 const WHOLE = says('a', 'b', 'c');
 
@@ -97,4 +114,49 @@ describe('required', () => {
   test('drops what every Sentinel has forgotten', () => {
     expect(follow(all(WHOLE), all(says('a', 'b')))).toEqual(['a: b c', 'a: b']);
   });
+});
+
+describe('a node of priority 0', () => {
+  const zero = all(says('a', 'b', 'c=0'));
+
+  test('leaves like one that is down', () => {
+    expect(follow(all(WHOLE), zero, zero)).toEqual(['a: b c', 'a: b c', 'a: b']);
+  });
+
+  test('is required while one Sentinel knows another priority, or too few know any', () => {
+    const split = [says('a', 'b', 'c=0'), says('a', 'b', 'c=0'), WHOLE];
+    const few = [says('a', 'b', 'c=0'), says('a', 'b'), says('a', 'b')];
+    expect([follow(split, split, split).at(-1), follow(few, few, few).at(-1)]).toEqual(['a: b c', 'a: b c']);
+  });
+
+  test('leaves when some Sentinels take it for down and the others know its priority', () => {
+    const mixed = [says('a', 'b', 'c!'), says('a', 'b', 'c=0'), says('a', 'b', 'c=0')];
+    expect(follow(mixed, mixed).at(-1)).toBe('a: b');
+  });
+
+  test('is required until the Sentinels read it long enough after the node was last in sync', () => {
+    const early = 10_000 + PRIORITY_SETTLES_MS - 1;
+    expect(followFrom(early - POLL_MS, [zero, zero], inSyncAt(10_000)).at(-1)).toBe('a: b c');
+    expect(followFrom(early + 1, [zero, zero], inSyncAt(10_000)).at(-1)).toBe('a: b');
+  });
+
+  test('is judged by when it was read, not by when the Sentinels were asked', () => {
+    const old = says('a', 'b', 'c=0');
+    const seen = { isDown: false, priority: 0, infoAgeMs: 9_000 };
+    const stale = all({ ...old, nodes: new Map([...old.nodes, ['c', seen]]) });
+    expect(followFrom(8_000, [stale, stale, stale], inSyncAt(0)).at(-1)).toBe('a: b c');
+    expect(followFrom(12_000, [stale, stale, stale], inSyncAt(0)).at(-1)).toBe('a: b');
+  });
+});
+
+test('a master is in no list, and the former one keeps what it was found to be', () => {
+  const dead = all(says('a!', 'b', 'c'));
+  expect(follow(dead, dead, all(says('b', 'a!', 'c')))).toEqual(['a: b c', 'a: b c', 'b: c']);
+});
+
+test('what is known includes masters, former masters and what silent Sentinels told', () => {
+  const tracker = new SetViewTracker(3, () => 0);
+  tracker.update([WHOLE, says('d'), null], 0);
+  tracker.update([null, null, null], 300);
+  expect([...tracker.known].toSorted()).toEqual(['a', 'b', 'c', 'd']);
 });
