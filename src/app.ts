@@ -10,6 +10,7 @@ import { problemPages } from './http/problem-pages.ts';
 import { installProtocolChecks, unreadableRequestHandler } from './http/protocol-errors.ts';
 import { requestIdOf } from './http/request-headers.ts';
 import { installRequestLog, recordRequest } from './http/request-log.ts';
+import type { CommonMetrics } from './observability/common-metrics.ts';
 import type { Logger } from './observability/logger.ts';
 import type { Readiness } from './observability/readiness.ts';
 
@@ -19,6 +20,9 @@ export type AppDeps = ItemsRoutesOptions & {
   /** Whether /metrics is served here, and not by `buildOpsApp` on a port of its own. */
   readonly servesMetrics: boolean;
 };
+
+/** What an application needs that only operators' tools talk to. */
+export type OpsDeps = Pick<AppDeps, 'logger' | 'readiness' | 'isTrustedProxy'> & { readonly metrics: CommonMetrics };
 
 /** The application that clients talk to. */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
@@ -34,7 +38,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
 }
 
 /** The application that operators' tools talk to when they have a port of their own. */
-export async function buildOpsApp(deps: AppDeps): Promise<FastifyInstance> {
+export async function buildOpsApp(deps: OpsDeps): Promise<FastifyInstance> {
   const app = fastify(serverOptions(deps));
   const addAllowedMethods = prepare(app, deps);
   await app.register(problemPages);
@@ -44,7 +48,7 @@ export async function buildOpsApp(deps: AppDeps): Promise<FastifyInstance> {
   return app;
 }
 
-function prepare(app: FastifyInstance, { logger, metrics, readiness }: AppDeps): () => void {
+function prepare(app: FastifyInstance, { logger, metrics, readiness }: OpsDeps): () => void {
   // First of all hooks, so that whatever happens next is answered with it.
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id);
@@ -63,7 +67,7 @@ function endConnectionWhenDraining(reply: FastifyReply, readiness: Readiness): v
   if (readiness.isDraining) void reply.header('connection', 'close');
 }
 
-function serverOptions({ logger, metrics, readiness, isTrustedProxy }: AppDeps): FastifyServerOptions {
+function serverOptions({ logger, metrics, readiness, isTrustedProxy }: OpsDeps): FastifyServerOptions {
   return {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),

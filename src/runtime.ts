@@ -7,6 +7,7 @@ import { COMMIT_MARGIN_MS } from './config-checks.ts';
 import { type Config, ConfigError } from './config.ts';
 import { trustedProxies } from './http/trusted-proxy.ts';
 import { SaveQueue } from './items/save-queue.ts';
+import { observeConnections } from './observability/common-metrics.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics } from './observability/metrics.ts';
 import { Readiness } from './observability/readiness.ts';
@@ -144,20 +145,7 @@ function storeSettings(config: Config): StoreSettings {
 
 function observeStore(metrics: Metrics, logger: Logger): StoreObservers {
   return {
-    up(connection) {
-      metrics.redisConnectionUp.inc({ connection });
-      logger.info({ connection }, 'connected to Redis');
-    },
-    down(connection) {
-      metrics.redisConnectionUp.dec({ connection });
-      logger.warn({ connection }, 'connection to Redis closed');
-    },
-    reconnecting: (connection) => metrics.redisReconnects.inc({ connection }),
-    failed: (connection, error) => logger.warn({ connection, reason: error.message }, 'no connection to Redis'),
-    masterChanged(master) {
-      metrics.redisMasterChanges.inc();
-      logger.warn({ master }, 'the Sentinels name another master');
-    },
+    ...observeConnections(metrics, logger),
     acknowledged: (seconds) => metrics.replicationAck.observe(seconds),
     unconfirmed: (reason) => metrics.replicationAckFailures.inc({ reason }),
     acquired: (outcome, seconds) => metrics.contentLockAcquire.observe({ outcome }, seconds),

@@ -1,6 +1,6 @@
 // The routes that operators' tools ask: alive, ready, metrics.
 import type { FastifyInstance } from 'fastify';
-import type { Metrics } from '../observability/metrics.ts';
+import type { CommonMetrics } from '../observability/common-metrics.ts';
 import type { Readiness } from '../observability/readiness.ts';
 
 /** Registers /livez and /readyz. Neither asks the store: a probe that does turns its outage into a storm of restarts. */
@@ -17,7 +17,7 @@ export async function healthRoutes(app: FastifyInstance, { readiness }: { readin
 }
 
 /** Registers /metrics in the Prometheus text format. */
-export async function metricsRoute(app: FastifyInstance, { metrics }: { metrics: Metrics }): Promise<void> {
+export async function metricsRoute(app: FastifyInstance, { metrics }: { metrics: CommonMetrics }): Promise<void> {
   app.get('/metrics', { config: { isProbe: true } }, async (_request, reply) =>
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );

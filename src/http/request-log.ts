@@ -1,7 +1,7 @@
 // One log line and one measurement for each request.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../observability/logger.ts';
-import type { Metrics } from '../observability/metrics.ts';
+import type { CommonMetrics } from '../observability/common-metrics.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -23,7 +23,7 @@ const UNKNOWN_ROUTE = 'unknown';
 const OTHER_METHOD = 'other';
 
 /** Installs the hooks. Call it before any route is registered. */
-export function installRequestLog(app: FastifyInstance, logger: Logger, metrics: Metrics): void {
+export function installRequestLog(app: FastifyInstance, logger: Logger, metrics: CommonMetrics): void {
   app.decorateRequest('saveLog', null);
   app.decorateRequest('failure', null);
   for (const status of [400, 404]) metrics.httpRequestDuration.zero(labelsOf(OTHER_METHOD, UNKNOWN_ROUTE, status));
@@ -36,7 +36,12 @@ export function installRequestLog(app: FastifyInstance, logger: Logger, metrics:
 }
 
 /** Writes the log line of a request that is answered, and measures it. */
-export function recordRequest(request: FastifyRequest, reply: FastifyReply, logger: Logger, metrics: Metrics): void {
+export function recordRequest(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  logger: Logger,
+  metrics: CommonMetrics,
+): void {
   const { url: route = UNKNOWN_ROUTE, config } = request.routeOptions;
   const { isProbe = false } = config;
   const { statusCode: status, elapsedTime } = reply;

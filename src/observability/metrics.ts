@@ -1,8 +1,6 @@
 // Every metric of the service, in one registry of its own; label values come from closed sets only.
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-
-// Around the objective of 100 ms, and up to the longest that a save may wait.
-const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
+import { Counter, Gauge, Histogram } from 'prom-client';
+import { type CommonLabels, createCommonMetrics, SECONDS } from './common-metrics.ts';
 
 export const SAVE_OUTCOMES = [
   'saved',
@@ -19,27 +17,17 @@ export const SAVE_MODES = ['single', 'batch', 'stream'] as const;
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** The label values that other modules bring along; every series of theirs exists from the start. */
-export type MetricLabels = {
-  readonly connections: readonly string[];
+export type MetricLabels = CommonLabels & {
   readonly unconfirmedReasons: readonly string[];
   readonly lockOutcomes: readonly string[];
-  readonly buildInfo: { readonly version: string; readonly node: string };
   readonly pendingSaves: () => number;
 };
 
 /** Creates the registry and all its metrics, each series at 0, so that rates and alerts work from the first scrape. */
 export function createMetrics(labels: MetricLabels) {
-  const registry = new Registry();
-  const registers = [registry];
-  collectDefaultMetrics({ register: registry });
+  const common = createCommonMetrics(labels);
+  const registers = [common.registry];
 
-  const httpRequestDuration = new Histogram({
-    name: 'http_request_duration_seconds',
-    help: 'Time from the first byte of a request to the last byte of its answer.',
-    labelNames: ['method', 'route', 'status_code'] as const,
-    buckets: SECONDS,
-    registers,
-  });
   const itemSaves = new Counter({
     name: 'item_saves_total',
     help: 'Contents that were posted, by what became of them.',
@@ -111,38 +99,9 @@ export function createMetrics(labels: MetricLabels) {
     help: 'Locks that could not be released and expire by themselves.',
     registers,
   });
-  const redisConnectionUp = new Gauge({
-    name: 'redis_connection_up',
-    help: 'Connections that are ready for commands; one for each Sentinel under connection="sentinel", else 0 or 1.',
-    labelNames: ['connection'] as const,
-    registers,
-  });
-  const redisReconnects = new Counter({
-    name: 'redis_reconnects_total',
-    help: 'Attempts to reconnect.',
-    labelNames: ['connection'] as const,
-    registers,
-  });
-  for (const connection of labels.connections) {
-    redisConnectionUp.set({ connection }, 0);
-    redisReconnects.inc({ connection }, 0);
-  }
-  const redisMasterChanges = new Counter({
-    name: 'redis_master_changes_total',
-    help: 'Times that a majority of Sentinels named another master than before.',
-    registers,
-  });
-  const buildInfo = new Gauge({
-    name: 'build_info',
-    help: 'Always 1; the labels say what is running.',
-    labelNames: ['version', 'node'] as const,
-    registers,
-  });
-  buildInfo.set(labels.buildInfo, 1);
 
   return {
-    registry,
-    httpRequestDuration,
+    ...common,
     itemSaves,
     itemSaveDuration,
     itemSavesPending,
@@ -154,9 +113,5 @@ export function createMetrics(labels: MetricLabels) {
     contentLockAcquire,
     contentLockLost,
     contentLockReleaseFailures,
-    redisConnectionUp,
-    redisReconnects,
-    redisMasterChanges,
-    buildInfo,
   };
 }
