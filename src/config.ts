@@ -86,37 +86,44 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
  * Reads the settings from an environment. An empty value counts as unset. Throws `ConfigError` for a value out of range,
  * for two that contradict each other, and for a name that looks like a misspelled setting.
  */
-export function loadConfig(
-  env: Readonly<Record<string, string | undefined>>,
-  readFile: (path: string) => string,
-): Config {
-  const given: Record<string, string> = {};
-  for (const name of Object.keys(settingsSchema.shape)) if (env[name]) given[name] = env[name];
-  for (const name of SECRET_SETTINGS) {
-    const path = env[`${name}_FILE`];
-    if (!path) continue;
-    if (given[name] !== undefined) throw new ConfigError(`${name} and ${name}_FILE are both set: set one of them`);
-    given[name] = readSecret(name, path, readFile);
-  }
-  const names = [...Object.keys(settingsSchema.shape), ...SECRET_SETTINGS.map((name) => `${name}_FILE`)];
-  const wrong = findMisspelled(Object.keys(env), names) ?? findUnsupported(env);
-  if (wrong !== null) throw new ConfigError(wrong);
-  const parsed = settingsSchema.safeParse(given);
-  if (!parsed.success) {
-    throw new ConfigError(
-      parsed.error.issues.map((issue) => `${issue.path[0]?.toString()} ${issue.message}`).join('; '),
-    );
-  }
-  const settings = parsed.data;
+export function loadConfig(env: Environment, readFile: (path: string) => string): Config {
+  const unsupported = findUnsupported(env);
+  if (unsupported !== null) throw new ConfigError(unsupported);
+  const settings = readSettings(settingsSchema, env, readFile);
   const ACKS = settings.ACKS ?? (settings.REDIS_SENTINELS === undefined ? 0 : 'all');
   const config = Object.freeze({ ...settings, ACKS });
   const contradiction = findContradiction(config);
   if (contradiction !== null) throw new ConfigError(contradiction);
   return config;
+}
+
+/** Reads the settings of one schema from an environment; see `loadConfig`. */
+export function readSettings<S extends z.ZodObject>(
+  schema: S,
+  env: Environment,
+  readFile: (path: string) => string,
+): z.output<S> {
+  const names = Object.keys(schema.shape);
+  const secrets = SECRET_SETTINGS.filter((name) => names.includes(name));
+  const given: Record<string, string> = {};
+  for (const name of names) if (env[name]) given[name] = env[name];
+  for (const name of secrets) {
+    const path = env[`${name}_FILE`];
+    if (!path) continue;
+    if (given[name] !== undefined) throw new ConfigError(`${name} and ${name}_FILE are both set: set one of them`);
+    given[name] = readSecret(name, path, readFile);
+  }
+  const misspelled = findMisspelled(Object.keys(env), [...names, ...secrets.map((name) => `${name}_FILE`)]);
+  if (misspelled !== null) throw new ConfigError(misspelled);
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(parsed.error.issues.map(({ path, message }) => `${path[0]?.toString()} ${message}`).join('; '));
 }
 
 function isOneNode(text: string): boolean {

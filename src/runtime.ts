@@ -1,7 +1,5 @@
 // Composition root: opens what the service needs, wires it, and closes it in reverse order.
-import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
-import type { FastifyInstance } from 'fastify';
 import { type AppDeps, buildApp, buildOpsApp } from './app.ts';
 import { COMMIT_MARGIN_MS } from './config-checks.ts';
 import { type Config, ConfigError } from './config.ts';
@@ -17,6 +15,7 @@ import { LOCK_OUTCOMES } from './redis/content-locks.ts';
 import { UNCONFIRMED_REASONS } from './redis/faults.ts';
 import { CONNECTIONS, type OpenStore, openStore, type StoreObservers, type StoreSettings } from './redis/store.ts';
 import { shutDown } from './shutdown.ts';
+import { urlOf } from './url-of.ts';
 
 export type Runtime = {
   /** Where clients are served, as `http://host:port`. */
@@ -151,9 +150,4 @@ function observeStore(metrics: Metrics, logger: Logger): StoreObservers {
     acquired: (outcome, seconds) => metrics.contentLockAcquire.observe({ outcome }, seconds),
     releaseFailed: () => metrics.contentLockReleaseFailures.inc(),
   };
-}
-
-function urlOf(app: FastifyInstance): string {
-  const { address, family, port } = app.server.address() as AddressInfo;
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }

@@ -19,7 +19,7 @@ export type StoreAccess = {
 };
 
 /** What every connection has. `silenceMs` is the longest that a healthy server can take over one command. */
-export function commonOptions(name: ConnectionName, silenceMs: number): RedisOptions {
+export function commonOptions(name: ConnectionName | 'keeper', silenceMs: number): RedisOptions {
   return {
     connectionName: `items-${name}`,
     // Nothing of RESP3 is used, and RESP2 needs no HELLO in the ACL.

@@ -1,22 +1,13 @@
 // Opens everything that talks to Redis and closes it again.
 import type { ContentLocks, ItemStore } from '../items/ports.ts';
 import { countRule, everyReplicaRule } from './acknowledgement.ts';
-import {
-  connect,
-  connectToSentinel,
-  connectToWatch,
-  leave,
-  peerOf,
-  reconnect,
-  type ConnectionName,
-  type ConnectionObserver,
-} from './connect.ts';
+import { connect, leave, peerOf, reconnect, type ConnectionName, type ConnectionObserver } from './connect.ts';
 import type { StoreAccess } from './connection-options.ts';
 import { type LockObserver, RedisContentLocks } from './content-locks.ts';
 import { checkDataVersion } from './data-version.ts';
 import { RedisItemStore, type StoreObserver } from './item-store.ts';
 import type { Keyspace } from './keys.ts';
-import { type FreshView, SentinelWatch } from './sentinel-watch.ts';
+import { watchSet } from './watch-set.ts';
 
 export const CONNECTIONS: readonly ConnectionName[] = ['commit', 'lock', 'command', 'watch', 'sentinel'];
 
@@ -62,10 +53,13 @@ export function openStore(settings: StoreSettings, observers: StoreObservers): O
   const lockRedis = connect('lock', access, COMMAND_SILENCE_MS, observers);
   const commandRedis = connect('command', access, COMMAND_SILENCE_MS, observers);
   const connections = [commitRedis, lockRedis, commandRedis];
-  const watch = watchSentinels(access, observers, ({ master, masterPeers }) => {
-    observers.masterChanged(master);
-    // A planned failover leaves connections to the former master open.
-    for (const connection of connections) if (!masterPeers.has(peerOf(connection))) reconnect(connection);
+  const watch = watchSet(access, observers, {
+    inSyncLagMs: IN_SYNC_LAG_MS,
+    onMasterChange({ master, masterPeers }) {
+      observers.masterChanged(master);
+      // A planned failover leaves connections to the former master open.
+      for (const connection of connections) if (!masterPeers.has(peerOf(connection))) reconnect(connection);
+    },
   });
   const items = new RedisItemStore({
     commitRedis,
@@ -90,22 +84,4 @@ export function openStore(settings: StoreSettings, observers: StoreObservers): O
       await leave(connections, graceMs);
     },
   };
-}
-
-function watchSentinels(
-  access: StoreAccess,
-  observers: ConnectionObserver,
-  onMasterChange: (view: Pick<FreshView, 'master' | 'masterPeers'>) => void,
-): SentinelWatch | null {
-  const { target } = access;
-  if (target.kind !== 'sentinel') return null;
-  const sentinels = target.sentinels.map((address) => connectToSentinel(address, access, observers));
-  const master = connectToWatch(access, observers);
-  return new SentinelWatch({
-    sentinels,
-    master,
-    masterName: target.masterName,
-    inSyncLagMs: IN_SYNC_LAG_MS,
-    onMasterChange,
-  });
 }

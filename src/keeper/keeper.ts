@@ -1,0 +1,84 @@
+// After every look at the set: asks each node what it is, and does what has to be done about it.
+import type { Poll } from '../redis/sentinel-watch.ts';
+import type { NodeState } from '../redis/set-nodes.ts';
+import { type Action, Marks } from './marks.ts';
+
+/** The nodes as the keeper needs them; see `SetNodes`. */
+export type Nodes = {
+  keepOnly(nodes: ReadonlySet<string>): void;
+  read(node: string): Promise<NodeState | null>;
+  setPriority(node: string, priority: number): Promise<void>;
+  follow(node: string, master: string): Promise<void>;
+};
+
+/** What a node is to the keeper at its last look. */
+export const NODE_STATES = ['master', 'promotable', 'not_promotable', 'unreachable'] as const;
+export type NodeKind = (typeof NODE_STATES)[number];
+
+export type KeeperObserver = {
+  looked(node: string, kind: NodeKind): void;
+  forgotten(known: ReadonlySet<string>): void;
+  done(node: string, action: Action): void;
+  failed(node: string, action: Action, error: Error): void;
+};
+
+/**
+ * Older than this, what the Sentinels said is not acted upon: this process may have been paused since. More than a
+ * Sentinel that gives no answer holds a poll up (400 ms).
+ */
+const MAX_AGE_MS = 700;
+
+/** Keeps Sentinel from promoting a replica that is behind. Several may run over the same set. */
+export class Keeper {
+  readonly #nodes: Nodes;
+  readonly #observer: KeeperObserver;
+  readonly #nowMs: () => number;
+  readonly #marks = new Marks();
+  readonly #busy = new Set<string>();
+  #latest: Poll | null = null;
+
+  constructor(nodes: Nodes, observer: KeeperObserver, nowMs: () => number = () => performance.now()) {
+    this.#nodes = nodes;
+    this.#observer = observer;
+    this.#nowMs = nowMs;
+  }
+
+  /** Takes in a poll of the set; resolves when every node has been seen to. Never throws for a fault of a node. */
+  async see(poll: Poll): Promise<void> {
+    this.#latest = poll;
+    this.#marks.see(poll);
+    this.#nodes.keepOnly(poll.known);
+    this.#observer.forgotten(poll.known);
+    // Each by itself: one that does not answer must not hold the others up until the poll is too old.
+    await Promise.all([...poll.known].map((node) => this.#seeTo(node, poll)));
+  }
+
+  async #seeTo(node: string, poll: Poll): Promise<void> {
+    if (this.#busy.has(node)) return;
+    this.#busy.add(node);
+    try {
+      const state = await this.#nodes.read(node);
+      this.#observer.looked(node, kindOf(node, state, poll));
+      for (const action of this.#marks.decide(node, state, poll)) await this.#act(node, action, poll);
+    } finally {
+      this.#busy.delete(node);
+    }
+  }
+
+  async #act(node: string, action: Action, poll: Poll): Promise<void> {
+    if (this.#nowMs() - poll.askedAtMs > MAX_AGE_MS || this.#latest?.master !== poll.master) return;
+    try {
+      if (action.kind === 'follow') await this.#nodes.follow(node, action.master);
+      else await this.#nodes.setPriority(node, action.priority);
+      this.#observer.done(node, action);
+    } catch (error) {
+      this.#observer.failed(node, action, error as Error);
+    }
+  }
+}
+
+function kindOf(node: string, state: NodeState | null, { master }: Poll): NodeKind {
+  if (state === null) return 'unreachable';
+  if (node === master) return 'master';
+  return state.priority === 0 ? 'not_promotable' : 'promotable';
+}

@@ -1,0 +1,68 @@
+// Decides which replicas may be promoted and which nodes have to follow the new master. No I/O.
+import type { Poll } from '../redis/sentinel-watch.ts';
+import type { NodeState } from '../redis/set-nodes.ts';
+
+export type Action =
+  /** 0 keeps Sentinel from promoting the node. */
+  | { readonly kind: 'set_priority'; readonly priority: typeof PROMOTABLE | 0 }
+  | { readonly kind: 'follow'; readonly master: string };
+
+/** What Redis has by default; alike on all replicas, so that Sentinel prefers the one with the most data. */
+export const PROMOTABLE = 100;
+/** Longer than what an instance knows is old (1 s): it requires a replica before that can be promoted. */
+const IN_SYNC_FOR_MS = 1_500;
+/** One look at a node may be older than what the Sentinels have just agreed on. */
+const STALE_LOOKS = 2;
+
+type Seen = Pick<Poll, 'askedAtMs' | 'master' | 'required' | 'known' | 'answers' | 'inSync' | 'role'>;
+
+/**
+ * The replica-priority as the mark of a replica that is in sync: the master carries 0, because when it comes back it is
+ * behind; a replica gets 100 when it has been in sync for a while and has its data on disk, and 0 when it may have missed
+ * a save that was acknowledged without it. Nothing is decided without a fresh view and the word of the master itself.
+ */
+export class Marks {
+  readonly #former = new Set<string>();
+  readonly #missed = new Set<string>();
+  readonly #staleLooks = new Map<string, number>();
+  #master: string | null = null;
+
+  /** Takes in what the Sentinels and the master say. */
+  see({ master, known, required, inSync, role }: Seen): void {
+    if (this.#master !== null && this.#master !== master) this.#former.add(this.#master);
+    this.#former.delete(master);
+    this.#master = master;
+    const current = [...known].filter((node) => node !== master && inSync.sinceMs(node) !== null);
+    for (const node of known) {
+      if (node === master || current.includes(node)) continue;
+      // Without any replica in sync nothing is acknowledged, and so nothing missed.
+      if (current.length > 0 && !(required.has(node) && role.replicas.has(node))) this.#missed.add(node);
+    }
+    for (const seen of [this.#former, this.#missed]) for (const node of seen) if (!known.has(node)) seen.delete(node);
+  }
+
+  /** What is to be done about a node that says this of itself. Call it after `see`, once for each node. */
+  decide(node: string, state: NodeState | null, seen: Seen): Action[] {
+    const isStale = state !== null && node !== seen.master && this.#former.has(state.follows ?? node);
+    const looks = isStale ? (this.#staleLooks.get(node) ?? 0) + 1 : 0;
+    this.#staleLooks.set(node, looks);
+    if (state === null) return [];
+    const actions: Action[] = [];
+    const priority = this.#priorityOf(node, state, seen);
+    if (priority !== state.priority) actions.push({ kind: 'set_priority', priority });
+    // Sentinel does it too, but only after 8 s. While it is at it, the node may be the very one that it promotes.
+    const isLeftToSentinel = seen.answers.some(({ master, isFailingOver }) => master === node || isFailingOver);
+    if (looks >= STALE_LOOKS && !isLeftToSentinel) actions.push({ kind: 'follow', master: seen.master });
+    return actions;
+  }
+
+  #priorityOf(node: string, state: NodeState, { master, askedAtMs, inSync }: Seen): typeof PROMOTABLE | 0 {
+    if (node === master) return 0;
+    const sinceMs = inSync.sinceMs(node);
+    if (sinceMs !== null && askedAtMs - sinceMs >= IN_SYNC_FOR_MS && state.follows === master && !state.isRewriting) {
+      this.#missed.delete(node);
+      return PROMOTABLE;
+    }
+    return this.#missed.has(node) || state.priority === 0 ? 0 : PROMOTABLE;
+  }
+}

@@ -1,0 +1,92 @@
+// The keeper's loop: each node by itself, and nothing on an old view.
+import { describe, expect, test } from 'vitest';
+import { Keeper, type KeeperObserver, type Nodes } from '../../src/keeper/keeper.ts';
+import type { Poll } from '../../src/redis/sentinel-watch.ts';
+import type { NodeState } from '../../src/redis/set-nodes.ts';
+
+const IN_SYNC = { follows: 'a', priority: 0, isRewriting: false };
+
+/** A keeper over two nodes, b ready to be marked; `seen` collects what it does. */
+function keeperOver(read: (node: string) => Promise<NodeState | null>, setPriority?: Nodes['setPriority']) {
+  const seen: string[] = [];
+  const clock = { nowMs: 5_000 };
+  const nodes: Nodes = {
+    keepOnly: () => {},
+    read,
+    setPriority: setPriority ?? (async (node, priority) => void seen.push(`${node}=${priority}`)),
+    follow: async (node, master) => void seen.push(`${node} follows ${master}`),
+  };
+  const observer: KeeperObserver = {
+    looked: (node, kind) => seen.push(`${node} is ${kind}`),
+    forgotten: () => {},
+    done: (node, action) => seen.push(`done ${node} ${action.kind}`),
+    failed: (node, _action, error) => seen.push(`failed ${node}: ${error.message}`),
+  };
+  return { keeper: new Keeper(nodes, observer, () => clock.nowMs), seen, clock };
+}
+
+function poll(askedAtMs: number, master = 'a'): Poll {
+  return {
+    askedAtMs,
+    master,
+    masterPeers: new Set(),
+    role: { offset: 1, replicas: new Map([['b', 1]]) },
+    required: new Set(['b']),
+    known: new Set(['a', 'b']),
+    answers: [],
+    inSync: { sinceMs: (node) => (node === 'b' ? 0 : null) },
+  };
+}
+
+describe('the keeper', () => {
+  test('marks what is to be marked and tells of it', async () => {
+    const { keeper, seen } = keeperOver(async (node) => (node === 'a' ? { ...IN_SYNC, follows: null } : IN_SYNC));
+    await keeper.see(poll(5_000));
+    expect(seen).toEqual(['a is master', 'b is not_promotable', 'b=100', 'done b set_priority']);
+  });
+
+  test('does not wait for one node to see to another, nor ask it twice at a time', async () => {
+    const asked: string[] = [];
+    const silent = Promise.withResolvers<null>();
+    const { keeper, seen } = keeperOver((node) => {
+      asked.push(node);
+      return node === 'a' ? silent.promise : Promise.resolve(IN_SYNC);
+    });
+    const first = keeper.see(poll(5_000));
+    await keeper.see(poll(5_000));
+    expect(seen).toContain('done b set_priority');
+    expect(asked.filter((node) => node === 'a')).toHaveLength(1);
+    silent.resolve(null);
+    await first;
+    expect(seen.at(-1)).toBe('a is unreachable');
+  });
+
+  test('does nothing on a view that has become old', async () => {
+    const { keeper, seen, clock } = keeperOver(async (node) => {
+      clock.nowMs = 5_701;
+      return node === 'a' ? null : IN_SYNC;
+    });
+    await keeper.see(poll(5_000));
+    expect(seen).toEqual(['a is unreachable', 'b is not_promotable']);
+  });
+
+  test('does nothing for a master that was replaced meanwhile', async () => {
+    const answer = Promise.withResolvers<NodeState>();
+    const { keeper, seen } = keeperOver((node) => (node === 'b' ? answer.promise : Promise.resolve(null)));
+    const first = keeper.see(poll(5_000));
+    await keeper.see({ ...poll(5_100, 'c'), known: new Set(['c']) });
+    answer.resolve(IN_SYNC);
+    await first;
+    expect(seen.filter((line) => line.startsWith('b='))).toEqual([]);
+  });
+
+  test('tells of a node that refuses and goes on', async () => {
+    const { keeper, seen } = keeperOver(
+      async (node) => (node === 'a' ? null : IN_SYNC),
+      () => Promise.reject(new Error('NOPERM')),
+    );
+    await keeper.see(poll(5_000));
+    await keeper.see(poll(5_000));
+    expect(seen.filter((line) => line === 'failed b: NOPERM')).toHaveLength(2);
+  });
+});
