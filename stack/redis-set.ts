@@ -1,5 +1,9 @@
-// A Redis master with replicas and the Sentinels that watch over it, on free ports of 127.0.0.1.
+// A Redis master with replicas, the Sentinels that watch over it and their keeper, on free ports of 127.0.0.1.
+import { join } from 'node:path';
+import { Keeper } from './keeper.ts';
 import type { Launcher } from './launcher.ts';
+import { LocalLauncher } from './local-launcher.ts';
+import type { Part } from './part.ts';
 import { Ports } from './ports.ts';
 import { MASTER_NAME, RedisNode } from './redis-node.ts';
 import { masterAddress, waitUntilSettled } from './sentinels.ts';
@@ -11,6 +15,8 @@ export type RedisSetOptions = {
   readonly dir: string;
   readonly replicas?: number;
   readonly sentinels?: number;
+  /** By default one. Without any, replicas are promotable from the start and nobody demotes a former master early. */
+  readonly keepers?: number;
   /** Silence after which a node counts as down. Only read when the directory is new. */
   readonly downAfterMs?: number;
   /** Starts again what dies, as a container engine would. Otherwise what was killed stays dead until start(). */
@@ -19,14 +25,17 @@ export type RedisSetOptions = {
   readonly redisArgs?: readonly string[];
   /** Where ports are taken from; by default a block of the set's own. */
   readonly ports?: Ports;
+  /** Whether to return only once the set has settled, by default true. Saving works earlier, failovers do not. */
+  readonly settle?: boolean;
   /** Hears of what is up, in short lines. */
   readonly say?: (line: string) => void;
   readonly signal?: AbortSignal;
 };
 
-/** Starts the set. Returns when it has settled, see there; a set that does not come up is stopped. */
+/** Starts the set. Returns when it has settled, see `RedisSet.settled`; a set that does not come up is stopped. */
 export async function startRedisSet(options: RedisSetOptions): Promise<RedisSet> {
-  const { launcher, dir, replicas = 2, sentinels = 3, downAfterMs, redisArgs = [], say = () => {}, signal } = options;
+  const { launcher, dir, replicas = 2, sentinels = 3, keepers = 1, downAfterMs, redisArgs = [] } = options;
+  const { say = () => {}, signal } = options;
   await using cleanup = new AsyncDisposableStack();
   const ports = options.ports ?? cleanup.use(await Ports.reserve());
   const redisPorts = await portsFor('redis', replicas + 1, ports);
@@ -38,30 +47,46 @@ export async function startRedisSet(options: RedisSetOptions): Promise<RedisSet>
     ...(downAfterMs === undefined ? {} : { DOWN_AFTER_MS: `${downAfterMs}` }),
   };
   const sentinelNodes = sentinelPorts.map(([name, port]) => RedisNode.sentinel({ launcher, dir, name, port, env }));
+  const priority = ['--replica-priority', keepers === 0 ? '100' : '0'];
   const nodes = redisPorts.map(([name, port]) =>
-    RedisNode.data({ launcher, dir, name, port, env: { SENTINELS: addresses }, args: redisArgs }),
+    RedisNode.data({ launcher, dir, name, port, env: { SENTINELS: addresses }, args: [...priority, ...redisArgs] }),
+  );
+  const keeperLauncher = new LocalLauncher(join(dir, 'logs'));
+  const keeperParts = (await portsFor('keeper', keepers, ports)).map(
+    ([name, port]) =>
+      new Keeper({ launcher: keeperLauncher, name, port, sentinels: addresses, masterName: MASTER_NAME }),
   );
   // Undone backwards: with the Sentinels gone first, there is no failover on the way out.
   cleanup.defer(() => stopAll(nodes));
   cleanup.defer(() => stopAll(sentinelNodes));
-  for (const part of [...sentinelNodes, ...nodes]) {
+  cleanup.defer(() => stopAll(keeperParts));
+  const parts = [...sentinelNodes, ...nodes, ...keeperParts];
+  for (const part of parts) {
     if (options.restart === true) supervise(part, say);
     await part.start();
   }
-  await Promise.all([...sentinelNodes, ...nodes].map((part) => part.ready(60_000, signal)));
-  await waitUntilSettled(nodes, sentinelNodes, 60_000, signal);
-  return new RedisSet(nodes, sentinelNodes, cleanup.move());
+  await Promise.all(parts.map((part) => part.ready(60_000, signal)));
+  if (options.settle !== false) await waitUntilSettled(nodes, sentinelNodes, 60_000, signal);
+  return new RedisSet({ nodes, sentinelNodes, keepers: keeperParts }, cleanup.move());
 }
+
+type SetParts = {
+  readonly nodes: readonly RedisNode[];
+  readonly sentinelNodes: readonly RedisNode[];
+  readonly keepers: readonly Keeper[];
+};
 
 export class RedisSet implements AsyncDisposable {
   readonly masterName = MASTER_NAME;
   readonly nodes: readonly RedisNode[];
   readonly sentinelNodes: readonly RedisNode[];
+  readonly keepers: readonly Keeper[];
   readonly #cleanup: AsyncDisposableStack;
 
-  constructor(nodes: readonly RedisNode[], sentinelNodes: readonly RedisNode[], cleanup: AsyncDisposableStack) {
+  constructor({ nodes, sentinelNodes, keepers }: SetParts, cleanup: AsyncDisposableStack) {
     this.nodes = nodes;
     this.sentinelNodes = sentinelNodes;
+    this.keepers = keepers;
     this.#cleanup = cleanup;
   }
 
@@ -84,8 +109,8 @@ export class RedisSet implements AsyncDisposable {
   }
 
   /**
-   * Waits until all Sentinels see one healthy master, all other nodes as healthy replicas of it, and each other, and
-   * all data is on every disk.
+   * Waits until all Sentinels see one healthy master, all other nodes as healthy replicas of it that could be promoted,
+   * and each other, and all data is on every disk.
    */
   async settled(timeoutMs = 60_000, signal?: AbortSignal): Promise<void> {
     await waitUntilSettled(this.nodes, this.sentinelNodes, timeoutMs, signal);
@@ -101,7 +126,7 @@ export class RedisSet implements AsyncDisposable {
   }
 }
 
-async function stopAll(parts: readonly RedisNode[]): Promise<void> {
+async function stopAll(parts: readonly Part[]): Promise<void> {
   await Promise.all(parts.map((part) => part.stop()));
 }
 

@@ -18,8 +18,8 @@ export async function masterAddress(sentinelPorts: readonly number[]): Promise<s
 }
 
 /**
- * Waits until all Sentinels see one healthy master, all other nodes as healthy replicas of it, and each other, and all
- * data is on every disk.
+ * Waits until all Sentinels see one healthy master, all other nodes as healthy replicas of it that could be promoted, and
+ * each other, and all data is on every disk.
  */
 export async function waitUntilSettled(
   nodes: readonly RedisNode[],
@@ -45,7 +45,7 @@ async function isAllOnDisk(nodes: readonly RedisNode[]): Promise<boolean> {
   return replies.every((reply) => /aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r/.test(String(reply)));
 }
 
-/** Whether all Sentinels see one and the same healthy master, that many healthy replicas of it, and each other. */
+/** Whether all Sentinels see one and the same healthy master, that many replicas that could replace it, and each other. */
 async function doSentinelsAgree(sentinelPorts: readonly number[], replicas: number): Promise<boolean> {
   const masters = await Promise.all(
     sentinelPorts.map((port) => healthyMaster(port, replicas, sentinelPorts.length - 1)),
@@ -66,6 +66,7 @@ async function healthyMaster(port: number, replicas: number, otherSentinels: num
       (replica) =>
         replica['flags'] === 'slave' &&
         replica['master-link-status'] === 'ok' &&
+        replica['slave-priority'] !== '0' &&
         replica['master-port'] === master['port'],
     );
   // Not "sentinel" and nothing else: "master_down", what it last said of an old master, stays for 5 s.

@@ -38,8 +38,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   await using cleanup = new AsyncDisposableStack();
   const launcher = options.launcher ?? new LocalLauncher(join(dir, 'logs'));
   const ports = cleanup.use(await Ports.reserve(join(dir, 'ports.json')));
-  const redis = cleanup.use(await startRedisSet({ ...options, launcher, ports, dir: join(dir, 'redis') }));
-  say(`Redis is up: a master, ${redis.nodes.length - 1} replicas, ${redis.sentinelNodes.length} Sentinels.`);
+  const redis = cleanup.use(
+    await startRedisSet({ ...options, launcher, ports, dir: join(dir, 'redis'), settle: false }),
+  );
+  say(`Redis is up: a master, ${redis.nodes.length - 1} replicas, ${redis.sentinelNodes.length} Sentinels, a keeper.`);
 
   const start = async (part: Part): Promise<void> => {
     if (options.restart === true) supervise(part, say);
@@ -68,6 +70,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   cleanup.use(nginx);
   await start(nginx);
   say(`nginx is up, ${nginx.url}`);
+  await redis.settled(60_000, signal);
   return new Stack({ redis, instances, nginx }, cleanup.move());
 }
 
@@ -97,7 +100,7 @@ export class Stack implements AsyncDisposable {
 
   /** Every process of the stack. */
   get parts(): readonly Part[] {
-    return [...this.redis.nodes, ...this.redis.sentinelNodes, ...this.instances, this.nginx];
+    return [...this.redis.nodes, ...this.redis.sentinelNodes, ...this.redis.keepers, ...this.instances, this.nginx];
   }
 
   /** Stops all of it, nginx first and Redis last. Data stays in the directory. */

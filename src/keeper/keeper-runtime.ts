@@ -13,8 +13,11 @@ import type { KeeperConfig } from './keeper-config.ts';
 import { createKeeperMetrics, type KeeperMetrics } from './keeper-metrics.ts';
 import { Keeper, type KeeperObserver, type NodeKind } from './keeper.ts';
 
-/** Less than an instance's: what is promotable here must be in sync there, see `IN_SYNC_LAG_MS` in redis/store.ts. */
-const IN_SYNC_LAG_MS = 250;
+/**
+ * More than a second, because on a quiet set replicas acknowledge once a second; less than an instance's, because what is
+ * promotable here must be in sync there, see `IN_SYNC_LAG_MS` in redis/store.ts and `IN_SYNC_FOR_MS` in marks.ts.
+ */
+const IN_SYNC_LAG_MS = 1_200;
 /** Without a fresh view for longer than this the keeper does not do its work. */
 const IDLE_TOLERANCE_MS = 15_000;
 const WATCH_INTERVAL_MS = 1_000;

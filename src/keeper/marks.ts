@@ -9,8 +9,11 @@ export type Action =
 
 /** What Redis has by default; alike on all replicas, so that Sentinel prefers the one with the most data. */
 export const PROMOTABLE = 100;
-/** Longer than what an instance knows is old (1 s): it requires a replica before that can be promoted. */
-const IN_SYNC_FOR_MS = 1_500;
+/**
+ * By then the replica has all that was acknowledged without it. Every instance requires it from a second after it got in
+ * sync at the latest (its view is not older), and "in sync" says that it has what is older than 1.2 s.
+ */
+const IN_SYNC_FOR_MS = 2_500;
 /** One look at a node may be older than what the Sentinels have just agreed on. */
 const STALE_LOOKS = 2;
 

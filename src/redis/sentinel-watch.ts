@@ -174,10 +174,12 @@ const addressIn = (fields: readonly string[]): string => `${valueIn(fields, 'ip'
 
 function seenIn(fields: readonly string[]): SeenNode {
   const priority = valueIn(fields, 'slave-priority');
+  // 0 when Sentinel has not heard from the node since it began to list it, and in an answer of the same millisecond.
+  const infoAgeMs = Number(valueIn(fields, 'info-refresh'));
   return {
     isDown: /\b[so]_down\b/.test(valueIn(fields, 'flags')),
     priority: priority === '' ? null : Number(priority),
-    infoAgeMs: Number(valueIn(fields, 'info-refresh')),
+    infoAgeMs: infoAgeMs === 0 ? null : infoAgeMs,
   };
 }
 

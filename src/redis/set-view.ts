@@ -5,8 +5,11 @@ export type SeenNode = {
   readonly isDown: boolean;
   /** The node's own replica-priority, as of the Sentinel's last INFO of it; null for the master, which shows none. */
   readonly priority: number | null;
-  /** How old that INFO is: Sentinel asks every 10 s, and every second during a failover. */
-  readonly infoAgeMs: number;
+  /**
+   * How old that INFO is: Sentinel asks every 10 s, and every second during a failover. Null when there was none yet, as
+   * for a former master until it is reached.
+   */
+  readonly infoAgeMs: number | null;
 };
 
 /** How one Sentinel sees the set. Nodes are `host:port`, exactly as Sentinel and ROLE write them. */
@@ -21,10 +24,10 @@ export type SentinelAnswer = {
 const LEAVE_POLLS = 2;
 const LEAVE_AFTER_MS = 250;
 /**
- * A priority of 0 counts when Sentinel read it this long after the replica was last in sync. Whoever is in sync may be
- * given another priority at any moment (the keeper does, after 1.5 s), and Sentinel tells us of it up to 10 s later.
+ * What INFO told a Sentinel counts when it was asked this long after the replica was last in sync. Whoever is in sync may
+ * be given another priority at any moment (the keeper does it), and Sentinel tells us of it up to 10 s later.
  */
-export const PRIORITY_SETTLES_MS = 3_000;
+export const INFO_SETTLES_MS = 3_000;
 
 /** Whom a majority of all Sentinels names, or null. */
 export function namedByMajority(answers: readonly (SentinelAnswer | null)[]): string | null {
@@ -37,7 +40,7 @@ export function namedByMajority(answers: readonly (SentinelAnswer | null)[]): st
  * Follows the answers of all Sentinels over time. A node is known as long as any Sentinel lists it in its last answer, a
  * silent Sentinel's last answer included, because what it knows it can promote. A known node is required at once, and no
  * longer only when a majority of all Sentinels and every answering one that lists it say, in polls in a row, that it is
- * down or has priority 0: Sentinel promotes no such node (redis 7.0 to 8.x, sentinelSelectSlave).
+ * down, has priority 0, or never answered INFO: Sentinel promotes no such node (redis 7.0 to 8.x, sentinelSelectSlave).
  */
 export class SetViewTracker {
   readonly #majority: number;
@@ -86,10 +89,10 @@ export class SetViewTracker {
   }
 
   #isOut(node: string, current: readonly SentinelAnswer[], atMs: number): boolean {
-    const settledAtMs = this.#lastInSyncMs(node) + PRIORITY_SETTLES_MS;
+    const settledAtMs = this.#lastInSyncMs(node) + INFO_SETTLES_MS;
     const listing = current.map(({ nodes }) => nodes.get(node)).filter((seen) => seen !== undefined);
     const isOut = ({ isDown, priority, infoAgeMs }: SeenNode): boolean =>
-      isDown || (priority === 0 && atMs - infoAgeMs >= settledAtMs);
+      isDown || (infoAgeMs === null ? atMs >= settledAtMs : priority === 0 && atMs - infoAgeMs >= settledAtMs);
     return listing.every(isOut) && listing.length >= this.#majority;
   }
 

@@ -40,10 +40,10 @@ export type OpenStore = {
 const COMMAND_SILENCE_MS = 500;
 
 /**
- * More than the keeper's (250 ms), and more than the time between two polls: a replica that the keeper takes for in sync,
- * and may mark as promotable, must be in sync here too, though both look at different moments.
+ * More than the keeper's and the time between two polls together: a replica that the keeper takes for in sync, and may mark
+ * as promotable, must be in sync here too, though both look at different moments.
  */
-const IN_SYNC_LAG_MS = 1_000;
+const IN_SYNC_LAG_MS = 2_500;
 
 /** Opens the connections; returns at once, whether Redis can be reached or not. */
 export function openStore(settings: StoreSettings, observers: StoreObservers): OpenStore {

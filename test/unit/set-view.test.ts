@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   namedByMajority,
-  PRIORITY_SETTLES_MS,
+  INFO_SETTLES_MS,
   type SeenNode,
   type SentinelAnswer,
   SetViewTracker,
@@ -135,7 +135,7 @@ describe('a node of priority 0', () => {
   });
 
   test('is required until the Sentinels read it long enough after the node was last in sync', () => {
-    const early = 10_000 + PRIORITY_SETTLES_MS - 1;
+    const early = 10_000 + INFO_SETTLES_MS - 1;
     expect(followFrom(early - POLL_MS, [zero, zero], inSyncAt(10_000)).at(-1)).toBe('a: b c');
     expect(followFrom(early + 1, [zero, zero], inSyncAt(10_000)).at(-1)).toBe('a: b');
   });
@@ -146,6 +146,27 @@ describe('a node of priority 0', () => {
     const stale = all({ ...old, nodes: new Map([...old.nodes, ['c', seen]]) });
     expect(followFrom(8_000, [stale, stale, stale], inSyncAt(0)).at(-1)).toBe('a: b c');
     expect(followFrom(12_000, [stale, stale, stale], inSyncAt(0)).at(-1)).toBe('a: b');
+  });
+});
+
+describe('a node that never answered INFO', () => {
+  const unheard = all({
+    ...WHOLE,
+    nodes: new Map([...WHOLE.nodes, ['c', { isDown: false, priority: 100, infoAgeMs: null }]]),
+  });
+
+  test('leaves: a former master that died is not waited for until it counts as down', () => {
+    expect(follow(unheard, unheard)).toEqual(['a: b c', 'a: b']);
+  });
+
+  test('is required when it was in sync just now: the Sentinels have only forgotten it', () => {
+    expect(followFrom(1_000, [unheard, unheard], inSyncAt(0)).at(-1)).toBe('a: b c');
+    expect(followFrom(INFO_SETTLES_MS, [unheard, unheard], inSyncAt(0)).at(-1)).toBe('a: b');
+  });
+
+  test('is required while one Sentinel has heard from it', () => {
+    const split = [unheard[0]!, unheard[0]!, WHOLE];
+    expect(follow(split, split, split).at(-1)).toBe('a: b c');
   });
 });
 

@@ -1,0 +1,39 @@
+// One keeper: src/keeper/main.ts as a process of its own, as in production.
+import { fileURLToPath } from 'node:url';
+import type { Launcher } from './launcher.ts';
+import { Part } from './part.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+export type KeeperOptions = {
+  readonly launcher: Launcher;
+  readonly name: string;
+  readonly port: number;
+  /** As in REDIS_SENTINELS. */
+  readonly sentinels: string;
+  readonly masterName: string;
+};
+
+export class Keeper extends Part {
+  readonly port: number;
+  /** Where its health and metrics are. */
+  readonly url: string;
+
+  constructor({ launcher, name, port, sentinels, masterName }: KeeperOptions) {
+    const url = `http://127.0.0.1:${port}`;
+    super({
+      launcher,
+      command: {
+        name,
+        // The very Node that runs the stack, whatever PATH says.
+        argv: [process.execPath, 'src/keeper/main.ts'],
+        env: { HOST: '127.0.0.1', PORT: `${port}`, REDIS_SENTINELS: sentinels, REDIS_MASTER_NAME: masterName },
+        dir: ROOT,
+      },
+      isReady: async () => (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1_000) })).status === 200,
+      stopGraceMs: 5_000,
+    });
+    this.port = port;
+    this.url = url;
+  }
+}
