@@ -1,39 +1,42 @@
-// One round of the save path for a batch: lock what is not locked yet, commit, hand each content its verdict, release.
+// One round of the save path for a batch: lock what is not locked yet, commit, hand each content its verdict.
 import { type FailureCode, ServiceFailure } from './errors.ts';
 import { HeldLock } from './held-lock.ts';
 import { formatItemId } from './item.ts';
+import { LockWait, type LockWaitDeps, type LockWaitOptions } from './lock-wait.ts';
 import type { PendingSave } from './pending-save.ts';
-import type { Clock, ContentLocks, ItemStore, LockedElsewhere, LockGrant } from './ports.ts';
+import type { ItemStore } from './ports.ts';
 
-type CommitDeps = {
-  readonly store: ItemStore;
-  readonly locks: ContentLocks;
-  readonly clock: Clock;
-  readonly observer: { lockLost(): void };
-};
+type CommitDeps = LockWaitDeps & { readonly store: ItemStore; readonly observer: { lockLost(): void } };
+type CommitOptions = LockWaitOptions & { readonly lockMarginMs: number };
 
 /** What happens to a content after a round; exactly one of them is called for each. */
 export type RoundEnd = {
   done(save: PendingSave): void;
   retry(save: PendingSave, failure: FailureCode, detail: string): void;
-  contended(save: PendingSave, locked: LockedElsewhere): void;
+  /** Not known yet, and another instance has the lock: `save.wait` says for how long. */
+  locked(save: PendingSave): void;
   /** Decided, but some requests came too late to have their claims in this round. The lock is kept for the next one. */
   again(save: PendingSave): void;
 };
 
-type Locked = { readonly save: PendingSave; readonly grant: LockGrant };
+// The token of who holds no lock. Redlock's are random and longer, so nobody ever holds this one.
+const NO_LOCK = 'no lock';
 
-/** Runs one round and returns how many contents were sent to the store. */
+/**
+ * Runs one round and returns how many contents were sent to the store. What is locked elsewhere is sent too, without a
+ * lock: the store answers what it knows and refuses to save under somebody's lock, so a duplicate never waits for one.
+ */
 export async function commitBatch(
   batch: readonly PendingSave[],
-  { store, locks, clock, observer }: CommitDeps,
-  lockMarginMs: number,
+  deps: CommitDeps,
+  options: CommitOptions,
   end: RoundEnd,
 ): Promise<number> {
-  const locked = await lockBatch(batch, locks, clock, lockMarginMs, end);
-  if (locked.length === 0) return 0;
-  const result = await store.commit(locked.map(({ save, grant }) => save.command(grant.token)));
-  locked.forEach(({ save }, i) => {
+  await lockBatch(batch, deps, options, end);
+  const sent = batch.filter((save) => save.grant !== null || save.wait !== null);
+  if (sent.length === 0) return 0;
+  const result = await deps.store.commit(sent.map((save) => save.command(save.grant?.token ?? NO_LOCK)));
+  sent.forEach((save, i) => {
     if (result.kind === 'unknown') {
       // The lock is kept for the next round: giving it up would let another instance in between two of our attempts.
       save.uncertain = true;
@@ -43,8 +46,10 @@ export async function commitBatch(
     } else {
       const verdict = result.verdicts[i];
       if (verdict === undefined) throw new Error('the store answered fewer verdicts than it was asked for');
-      if (verdict.kind === 'fenced') {
-        observer.lockLost();
+      if (verdict.kind === 'fenced' && save.wait !== null) {
+        end.locked(save);
+      } else if (verdict.kind === 'fenced') {
+        deps.observer.lockLost();
         save.holdLock(null);
         end.retry(save, 'store-unavailable', 'the lock was lost to another instance');
       } else if (verdict.kind === 'damaged') {
@@ -57,44 +62,43 @@ export async function commitBatch(
       }
     }
   });
-  return locked.length;
+  return sent.length;
 }
 
 async function lockBatch(
   batch: readonly PendingSave[],
-  locks: ContentLocks,
-  clock: Clock,
-  lockMarginMs: number,
+  deps: CommitDeps,
+  options: CommitOptions,
   end: RoundEnd,
-): Promise<Locked[]> {
-  const usableUntilMs = clock.nowMs() + lockMarginMs;
+): Promise<void> {
+  const { locks, clock } = deps;
+  const usableUntilMs = clock.nowMs() + options.lockMarginMs;
   const unlocked = new Map<string, PendingSave>();
   for (const save of batch) {
+    if (save.wait !== null) continue;
     if (save.grant !== null && save.grant.validUntilMs >= usableUntilMs) continue;
     // A release goes out before the acquire, on the same connection, so that we are not locked out by ourselves.
     save.holdLock(null);
     unlocked.set(save.key.hex, save);
   }
-  if (unlocked.size > 0) {
-    const result = await locks.acquire([...unlocked.values()].map((save) => save.key));
-    if (result.kind === 'unavailable') {
-      // A full store refuses the lock first, and waiting does not make it less full.
-      for (const save of unlocked.values()) {
-        if (result.failure === 'storage-full') refuse(save, result.failure, result.detail, end);
-        else end.retry(save, result.failure, result.detail);
-      }
-    } else {
-      for (const grant of result.grants) {
-        const lock = new HeldLock(grant, locks);
-        for (const key of grant.keys) unlocked.get(key.hex)?.holdLock(lock);
-      }
-      for (const held of result.contended) {
-        const save = unlocked.get(held.key.hex);
-        if (save !== undefined) end.contended(save, held);
-      }
+  if (unlocked.size === 0) return;
+  const result = await locks.acquire([...unlocked.values()].map((save) => save.key));
+  if (result.kind === 'unavailable') {
+    // A full store refuses the lock first, and waiting does not make it less full.
+    for (const save of unlocked.values()) {
+      if (result.failure === 'storage-full') refuse(save, result.failure, result.detail, end);
+      else end.retry(save, result.failure, result.detail);
     }
+    return;
   }
-  return batch.flatMap((save) => (save.grant === null ? [] : [{ save, grant: save.grant }]));
+  for (const grant of result.grants) {
+    const lock = new HeldLock(grant, locks);
+    for (const key of grant.keys) unlocked.get(key.hex)?.holdLock(lock);
+  }
+  for (const held of result.contended) {
+    const save = unlocked.get(held.key.hex);
+    if (save !== undefined) save.wait = new LockWait(held, deps, options);
+  }
 }
 
 /** Final, unless an earlier round may have saved it: then "refused" would say too much. */

@@ -1,10 +1,15 @@
 // Waits for one content that another instance is saving, without holding anybody else up.
 import type { Clock, ContentLocks, LockGrant, LockedElsewhere, LockResult } from './ports.ts';
 
-type LockWaitOptions = { readonly lockWaitMs: number; readonly lockBreakMs: number };
-type LockWaitDeps = { readonly locks: ContentLocks; readonly clock: Clock; readonly random: () => number };
+export type LockWaitOptions = {
+  /** How long a content that is locked elsewhere is waited for. */
+  readonly lockWaitMs: number;
+  /** How long a live save can hold its lock without a change; past it, the holder is taken for dead. */
+  readonly lockBreakMs: number;
+};
+export type LockWaitDeps = { readonly locks: ContentLocks; readonly clock: Clock; readonly random: () => number };
 
-export type LockWaitResult =
+export type LockTry =
   | { readonly kind: 'granted'; readonly grant: LockGrant }
   | { readonly kind: 'still_locked' }
   | Extract<LockResult, { kind: 'unavailable' }>;
@@ -13,39 +18,55 @@ const FIRST_DELAY_MS = 5;
 const MAX_DELAY_MS = 100;
 
 /**
- * Tries for the lock until `lockWaitMs` have passed, at growing, jittered intervals. A holder that stays the same for
- * `lockBreakMs` is longer at it than a live save can be; it is taken for dead and its lock is broken, so that killing an
- * instance costs its clients a second and not the lock's whole time to live. Breaking a live holder's lock is safe: the
- * store fences it, and it comes back to find the content saved.
+ * Tries for the lock at growing, jittered intervals. A holder that stays the same for `lockBreakMs` is longer at it than
+ * a live save can be; it is taken for dead and its lock is broken, so that killing an instance costs its clients a second
+ * and not the lock's whole time to live. Breaking a live holder's lock is safe: the store fences it, and it comes back to
+ * find the content saved.
  */
-export async function awaitLock(
-  first: LockedElsewhere,
-  { locks, clock, random }: LockWaitDeps,
-  { lockWaitMs, lockBreakMs }: LockWaitOptions,
-): Promise<LockWaitResult> {
-  const startedMs = clock.nowMs();
-  let { holder } = first;
-  let sameHolderSinceMs = startedMs;
-  let delayMs = FIRST_DELAY_MS;
-  for (;;) {
-    await clock.delay(delayMs * (0.5 + random()));
-    const result = await locks.acquire([first.key]);
-    if (result.kind === 'unavailable') return result;
-    const [grant] = result.grants;
-    if (grant !== undefined) return { kind: 'granted', grant };
-    const nowMs = clock.nowMs();
-    const found = result.contended[0]?.holder ?? holder;
-    if (found !== holder) sameHolderSinceMs = nowMs;
-    holder = found;
-    if (nowMs - sameHolderSinceMs >= lockBreakMs) {
+export class LockWait {
+  readonly #deps: LockWaitDeps;
+  readonly #options: LockWaitOptions;
+  readonly #key: LockedElsewhere['key'];
+  readonly #startedMs: number;
+  #holder: string;
+  #sameHolderSinceMs: number;
+  #delayMs = FIRST_DELAY_MS;
+
+  constructor(first: LockedElsewhere, deps: LockWaitDeps, options: LockWaitOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#key = first.key;
+    this.#holder = first.holder;
+    this.#startedMs = deps.clock.nowMs();
+    this.#sameHolderSinceMs = this.#startedMs;
+  }
+
+  /** `lockWaitMs` have passed. */
+  get isOver(): boolean {
+    return this.#deps.clock.nowMs() - this.#startedMs >= this.#options.lockWaitMs;
+  }
+
+  /** Pauses, then tries for the lock; breaks it first if its holder is dead. Never throws for a fault of the store. */
+  async tryAgain(): Promise<LockTry> {
+    const { locks, clock, random } = this.#deps;
+    for (;;) {
+      await clock.delay(this.#delayMs * (0.5 + random()));
+      const result = await locks.acquire([this.#key]);
+      if (result.kind === 'unavailable') return result;
+      const [grant] = result.grants;
+      if (grant !== undefined) return { kind: 'granted', grant };
+      const nowMs = clock.nowMs();
+      const found = result.contended[0]?.holder ?? this.#holder;
+      if (found !== this.#holder) this.#sameHolderSinceMs = nowMs;
+      this.#holder = found;
+      if (nowMs - this.#sameHolderSinceMs < this.#options.lockBreakMs) {
+        this.#delayMs = Math.min(this.#delayMs * 2, MAX_DELAY_MS);
+        return { kind: 'still_locked' };
+      }
       // Before giving up, however late it is: this process may have been held up itself since its last look.
-      await locks.breakLock({ key: first.key, holder });
-      sameHolderSinceMs = nowMs;
-      delayMs = FIRST_DELAY_MS;
-    } else if (nowMs - startedMs >= lockWaitMs) {
-      return { kind: 'still_locked' };
-    } else {
-      delayMs = Math.min(delayMs * 2, MAX_DELAY_MS);
+      await locks.breakLock({ key: this.#key, holder: found });
+      this.#sameHolderSinceMs = nowMs;
+      this.#delayMs = FIRST_DELAY_MS;
     }
   }
 }

@@ -3,6 +3,7 @@ import type { Content, ContentKey } from './content.ts';
 import { ServiceFailure } from './errors.ts';
 import type { HeldLock } from './held-lock.ts';
 import { type Item, itemAt } from './item.ts';
+import type { LockWait } from './lock-wait.ts';
 import type { Claim, LockGrant, SaveCommand, Verdict } from './ports.ts';
 
 /** A request to save one content. `deadlineMs` is on the monotonic clock; after it the answer is a failure. */
@@ -36,6 +37,8 @@ export class PendingSave {
   readonly contentBytes: number;
   /** An earlier commit ended unknown: if the store now knows one of our tokens, it was that commit which saved it. */
   uncertain = false;
+  /** While another instance has the lock: each round then only asks whether the content is saved by now. */
+  wait: LockWait | null = null;
   /** Why its last round did not decide it. */
   lastFailure = new ServiceFailure('store-unavailable', 'the deadline passed before the save could be sent');
   readonly #content: Content;

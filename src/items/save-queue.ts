@@ -1,10 +1,11 @@
 // Group commit: saves gather while a commit is in flight and leave together; equal contents share one place.
 import { commitBatch } from './commit-batch.ts';
 import { ServiceFailure, type FailureCode } from './errors.ts';
+import { Gathering } from './gathering.ts';
 import { HeldLock } from './held-lock.ts';
-import { awaitLock } from './lock-wait.ts';
+import type { LockWaitOptions } from './lock-wait.ts';
 import { PendingSave, type SaveOutcome, type SaveRequest } from './pending-save.ts';
-import type { Clock, ContentLocks, ItemStore, LockedElsewhere } from './ports.ts';
+import type { Clock, ContentLocks, ItemStore } from './ports.ts';
 
 /** What the queue tells about itself while it works. */
 export type SaveObserver = {
@@ -22,19 +23,12 @@ export type SaveQueueDeps = {
   readonly random: () => number;
 };
 
-export type SaveQueueOptions = {
+export type SaveQueueOptions = LockWaitOptions & {
   readonly maxPendingSaves: number;
-  /** How long a content that is locked elsewhere is waited for. */
-  readonly lockWaitMs: number;
-  /** How long a live save can hold its lock without a change; past it, the holder is taken for dead. */
-  readonly lockBreakMs: number;
   /** A lock with less time left than this is not used for another commit. */
   readonly lockMarginMs: number;
 };
 
-// Bounds how long one script blocks Redis: 500 contents of 100 bytes took 5 ms, of 1 or 2 KB 9 to 11 ms (Redis 7.0).
-const MAX_BATCH_ITEMS = 500;
-const MAX_BATCH_BYTES = 1_048_576;
 const RETRY_DELAY_MS = 25;
 const RETRY_JITTER_MS = 75;
 
@@ -43,7 +37,7 @@ export class SaveQueue {
   readonly #deps: SaveQueueDeps;
   readonly #options: SaveQueueOptions;
   readonly #byContent = new Map<string, PendingSave>();
-  #gathering: PendingSave[] = [];
+  readonly #gathering = new Gathering();
   #commitInFlight = false;
   #pending = 0;
   #closed = false;
@@ -102,13 +96,13 @@ export class SaveQueue {
   }
 
   #enqueue(save: PendingSave): void {
-    this.#gathering.push(save);
+    this.#gathering.add(save);
     this.#pump();
   }
 
   #pump(): void {
     if (this.#commitInFlight) return;
-    const batch = this.#takeBatch();
+    const batch = this.#gathering.takeBatch(this.#deps.clock.nowMs(), (save) => this.#end(save));
     if (batch.length === 0) return;
     this.#commitInFlight = true;
     void this.#commit(batch).finally(() => {
@@ -117,35 +111,15 @@ export class SaveQueue {
     });
   }
 
-  #takeBatch(): PendingSave[] {
-    const nowMs = this.#deps.clock.nowMs();
-    const batch: PendingSave[] = [];
-    let bytes = 0;
-    let taken = 0;
-    for (const save of this.#gathering) {
-      // Behind a store that answers slowly a save can wait here for longer than its client does.
-      if (save.expire(nowMs)) {
-        this.#end(save);
-      } else {
-        bytes += save.contentBytes;
-        if (batch.length === MAX_BATCH_ITEMS || (batch.length > 0 && bytes > MAX_BATCH_BYTES)) break;
-        batch.push(save);
-      }
-      taken++;
-    }
-    this.#gathering.splice(0, taken);
-    return batch;
-  }
-
   async #commit(batch: PendingSave[]): Promise<void> {
     const { clock, observer } = this.#deps;
     const startedMs = clock.nowMs();
     try {
-      const sent = await commitBatch(batch, this.#deps, this.#options.lockMarginMs, {
+      const sent = await commitBatch(batch, this.#deps, this.#options, {
         done: (save) => this.#end(save),
-        again: (save) => this.#gathering.push(save),
+        again: (save) => this.#gathering.add(save),
         retry: (save, failure, detail) => this.#retry(save, failure, detail),
-        contended: (save, locked) => void this.#awaitLock(save, locked),
+        locked: (save) => void this.#waitForLock(save),
       });
       if (sent > 0) observer.committed(sent, clock.nowMs() - startedMs);
     } catch (error) {
@@ -157,6 +131,7 @@ export class SaveQueue {
   #retry(save: PendingSave, failure: FailureCode, detail: string): void {
     const { clock, random } = this.#deps;
     save.lastFailure = new ServiceFailure(failure, detail);
+    save.wait = null;
     if (save.expire(clock.nowMs())) {
       this.#end(save);
       return;
@@ -164,18 +139,25 @@ export class SaveQueue {
     void clock.delay(RETRY_DELAY_MS + random() * RETRY_JITTER_MS).then(() => this.#enqueue(save));
   }
 
-  async #awaitLock(save: PendingSave, locked: LockedElsewhere): Promise<void> {
+  /** The store was asked in vain, so this is where a wait ends; until then lock and store are tried in turns. */
+  async #waitForLock(save: PendingSave): Promise<void> {
+    const { wait } = save;
     try {
-      const result = await awaitLock(locked, this.#deps, this.#options);
-      if (result.kind === 'granted') {
-        save.holdLock(new HeldLock(result.grant, this.#deps.locks));
-        this.#enqueue(save);
-      } else if (result.kind === 'unavailable') {
-        this.#retry(save, result.failure, result.detail);
-      } else {
+      if (wait === null || wait.isOver) {
         this.#end(save);
         save.settle({ kind: 'in_progress' });
+        return;
       }
+      const result = await wait.tryAgain();
+      if (result.kind === 'unavailable') {
+        this.#retry(save, result.failure, result.detail);
+        return;
+      }
+      if (result.kind === 'granted') {
+        save.wait = null;
+        save.holdLock(new HeldLock(result.grant, this.#deps.locks));
+      }
+      this.#enqueue(save);
     } catch (error) {
       this.#abandon([save], error);
     }

@@ -3,6 +3,11 @@
 -- This script is where uniqueness is decided. It writes on every path, if only a count: a WAIT behind a script that
 -- wrote nothing waits for nothing (Redis 7.2 and later move a client's write offset on writes only).
 --
+-- The index comes before the lock: what is known is answered whoever holds the content, and a lock only keeps others
+-- from appending. That is as right for the records of idempotency keys: they are checked and written in the same atomic
+-- step that finds the content, so no other save can come between, and the lock of one content has never kept the same
+-- key from being used for another. A fenced caller's keys are not recorded, because nothing was decided for them.
+--
 -- KEYS, four for each content:
 --   1 lock    string  the value is the fencing token of whoever holds the content
 --   2 index   hash    digest -> stream id
@@ -28,7 +33,7 @@
 --   {'saved', id, source, token, reused}  appended now, for the first claim that is valid
 --   {'known', id, source, token, reused}  saved earlier, by whom and with which request token
 --   {'key_reused'}                        every claim's key was used for another content; nothing was saved
---   {'fenced'}                            somebody else holds the lock; nothing was saved
+--   {'fenced'}                            not known, and somebody else holds the lock; nothing was saved
 --   {'damaged', id}                       the index names an item that the log does not have
 -- where reused lists the tokens among the claims whose key was used for another content.
 
@@ -72,18 +77,20 @@ end
 
 local function decide(lock, index, items, counts, lockToken, digest, content, claims)
   local function tally(name, n) if n > 0 then redis.call('HINCRBY', counts, name, n) end end
-  local holder = redis.call('GET', lock)
-  -- An absent lock is no reason to refuse: nobody else is at it, and the index below decides anyway.
-  if holder and holder ~= lockToken then
-    tally('fenced', 1)
-    return { 'fenced' }
+  local id = redis.call('HGET', index, digest)
+  if not id then
+    local holder = redis.call('GET', lock)
+    -- An absent lock is no reason to refuse: nobody else is at it, and the index has decided already.
+    if holder and holder ~= lockToken then
+      tally('fenced', 1)
+      return { 'fenced' }
+    end
   end
   local valid, reused = checkKeys(claims, digest)
   tally('key_reused', #reused)
   local first = valid[1]
   if not first then return { 'key_reused' } end
 
-  local id = redis.call('HGET', index, digest)
   if not id then
     id = redis.call('XADD', items, '*', 'c', content, 'k', 's', 't', first.token, 's', first.source)
     redis.call('HSET', index, digest, id)

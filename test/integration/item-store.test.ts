@@ -64,6 +64,17 @@ describe('a commit', () => {
     expect(await decide(mine)).toMatchObject([{ kind: 'known', token: mine.token }]);
   });
 
+  test('answers what is known under another’s lock too, and remembers the key that it was asked with', async () => {
+    const saved = command('known and locked');
+    await decide(saved);
+    const key = lockKey(store.space, saved.key);
+    await redis.set(key, 'other', 'PX', 10_000);
+    const keyed = { token: `locked-${store.space.prefix}`, isIdempotencyKey: true };
+    expect(await decide(command('known and locked', keyed))).toMatchObject([{ kind: 'known', token: saved.token }]);
+    expect(await decide(command('not that one', keyed))).toEqual([{ kind: 'key_reused' }]);
+    expect(await redis.get(key)).toBe('other');
+  });
+
   test('remembers an idempotency key for a day and refuses it for another content', async () => {
     const keyed = command('keyed', { token: `token-${store.space.prefix}`, isIdempotencyKey: true });
     expect(await decide(keyed)).toMatchObject([{ kind: 'saved' }]);

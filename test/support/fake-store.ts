@@ -28,8 +28,9 @@ export class FakeRedis {
 
   decide(command: SaveCommand): Verdict {
     const { key, claims, lockToken } = command;
+    const known = this.saved.get(key.hex);
     const holder = this.holders.get(key.hex);
-    if (holder !== undefined && holder !== lockToken) return { kind: 'fenced' };
+    if (known === undefined && holder !== undefined && holder !== lockToken) return { kind: 'fenced' };
     const isReused = ({ token, isIdempotencyKey }: Claim): boolean =>
       isIdempotencyKey && (this.keyUses.get(token) ?? key.hex) !== key.hex;
     const reused = claims.filter(isReused).map(({ token }) => token);
@@ -37,7 +38,6 @@ export class FakeRedis {
     for (const { token, isIdempotencyKey } of valid) if (isIdempotencyKey) this.keyUses.set(token, key.hex);
     const [first] = valid;
     if (first === undefined) return { kind: 'key_reused' };
-    const known = this.saved.get(key.hex);
     if (known !== undefined) return { kind: 'known', ...known, reused };
     const saved = {
       position: { ms: 1_000, seq: this.#seq++, partition: 0 },

@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { DEADLINE_MS, holdCommits, LOCK_BREAK_MS, LOCK_WAIT_MS, setUp, UNREPLICATED } from '../support/save-queue.ts';
 import { settle } from '../support/virtual-clock.ts';
 
+const ELSEWHERE = { position: { ms: 1, seq: 1, partition: 1 }, source: 'x', token: 'y' };
+
 describe('an unknown result', () => {
   test('is retried with the same token under the same lock, and the creator is told that it saved', async () => {
     const { queue, request, store, clock } = setUp();
@@ -102,10 +104,49 @@ describe('a content that is locked elsewhere', () => {
     const held = queue.save(request('held'));
     const others = await Promise.all([queue.save(request('b')), queue.save(request('c'))]);
     expect(others.map(({ kind }) => kind)).toEqual(['saved', 'saved']);
-    redis.saved.set(key.hex, { position: { ms: 1, seq: 1, partition: 1 }, source: 'x', token: 'y' });
     redis.holders.delete(key.hex);
     await clock.advance(200);
+    expect(await held).toMatchObject({ kind: 'saved' });
+  });
+
+  test('and known is answered at once, and its keys are remembered', async () => {
+    const { queue, request, redis, clock, seen } = setUp();
+    redis.saved.set(request('held').key.hex, ELSEWHERE);
+    redis.holders.set(request('held').key.hex, 'elsewhere');
+    const answered = [queue.save(request('held')), queue.save(request('held', { key: 'k' }))];
+    expect((await Promise.all(answered)).map(({ kind }) => kind)).toEqual(['duplicate', 'duplicate']);
+    expect(await queue.save(request('other', { key: 'k' }))).toEqual({ kind: 'key_reused' });
+    expect(await queue.save(request('held', { token: ELSEWHERE.token }))).toMatchObject({ kind: 'replayed' });
+    expect([clock.nowMs(), seen.lockLost]).toEqual([0, 0]);
+  });
+
+  test('is answered when it is saved there, however long the lock stays', async () => {
+    const { queue, request, redis, clock } = setUp();
+    const { key } = request('held');
+    redis.holders.set(key.hex, 'elsewhere');
+    const held = queue.save(request('held'));
+    await clock.advance(300);
+    redis.saved.set(key.hex, ELSEWHERE);
+    await clock.advance(200);
     expect(await held).toMatchObject({ kind: 'duplicate', item: { id: '1-1-1' } });
+    expect(redis.holders.get(key.hex)).toBe('elsewhere');
+  });
+
+  test('is never saved under that lock, and the last look is at the store', async () => {
+    const { queue, request, redis, store, clock, seen } = setUp();
+    const { key } = request('held');
+    redis.holders.set(key.hex, 'elsewhere-0');
+    const held = queue.save(request('held'));
+    for (let i = 0; clock.nowMs() < LOCK_WAIT_MS - 100; i++) {
+      redis.holders.set(key.hex, `elsewhere-${i}`);
+      await clock.advance(100);
+    }
+    expect([redis.saved.size, seen.lockLost]).toEqual([0, 0]);
+    const open = holdCommits(store);
+    await clock.advance(200);
+    redis.saved.set(key.hex, ELSEWHERE);
+    open();
+    expect(await held).toMatchObject({ kind: 'duplicate' });
   });
 
   test('is given up as in progress after the wait, while its holder keeps changing', async () => {
