@@ -91,7 +91,8 @@ export class SaveQueue {
 
   /** Forgets a save that nobody waits for any more; its lock goes too, behind the answers and not waited for. */
   #end(save: PendingSave): void {
-    this.#byContent.delete(save.key.hex);
+    // A save that ended already may have a successor there.
+    if (this.#byContent.get(save.key.hex) === save) this.#byContent.delete(save.key.hex);
     save.holdLock(null);
   }
 
@@ -114,17 +115,23 @@ export class SaveQueue {
   async #commit(batch: PendingSave[]): Promise<void> {
     const { clock, observer } = this.#deps;
     const startedMs = clock.nowMs();
+    const inRound = new Set(batch);
+    const leave = (save: PendingSave): PendingSave => {
+      inRound.delete(save);
+      return save;
+    };
     try {
       const sent = await commitBatch(batch, this.#deps, this.#options, {
-        done: (save) => this.#end(save),
-        again: (save) => this.#gathering.add(save),
-        retry: (save, failure, detail) => this.#retry(save, failure, detail),
-        locked: (save) => void this.#waitForLock(save),
+        done: (save) => this.#end(leave(save)),
+        again: (save) => this.#gathering.add(leave(save)),
+        retry: (save, failure, detail) => this.#retry(leave(save), failure, detail),
+        locked: (save) => void this.#waitForLock(leave(save)),
       });
       if (sent > 0) observer.committed(sent, clock.nowMs() - startedMs);
     } catch (error) {
       // Nothing in the path throws for a fault of the store, so this is a bug: the requests must not hang because of it.
-      this.#abandon(batch, error);
+      // Those that have left the round are answered already, or on their way into another.
+      this.#abandon(inRound, error);
     }
   }
 
@@ -163,7 +170,7 @@ export class SaveQueue {
     }
   }
 
-  #abandon(saves: readonly PendingSave[], error: unknown): void {
+  #abandon(saves: Iterable<PendingSave>, error: unknown): void {
     for (const save of saves) {
       this.#end(save);
       save.fail(error instanceof Error ? error : new Error('a commit threw', { cause: error }));

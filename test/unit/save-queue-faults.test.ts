@@ -96,6 +96,50 @@ describe('an unknown result', () => {
   });
 });
 
+/** Sends a batch of `thrown` and `moved`; the lock is refused to `moved`, and the commit of `thrown` is about to throw. */
+async function throwAfterOneMovedOn(failure: 'store-unavailable' | 'storage-full') {
+  const world = setUp();
+  const { queue, request, store, locks, clock } = world;
+  store.faults.push({ when: 'before', result: UNREPLICATED });
+  const thrown = queue.save(request('thrown'));
+  await settle();
+  const openFirst = holdCommits(store);
+  const saves = [thrown, queue.save(request('first')), queue.save(request('moved'))];
+  const results = Promise.allSettled(saves);
+  await clock.advance(100);
+  openFirst();
+  const throwNow = holdCommits(store);
+  locks.faults.push({ kind: 'unavailable', failure, detail: 'no lock' });
+  await settle();
+  store.faults.push({ when: 'before', result: { kind: 'confirmed', verdicts: [] } });
+  return { ...world, results, throwNow };
+}
+
+describe('a commit that throws', () => {
+  test('fails its own requests and not those that left its batch', async () => {
+    const { results, throwNow, clock } = await throwAfterOneMovedOn('store-unavailable');
+    throwNow();
+    await clock.advance(200);
+    expect(await results).toMatchObject([
+      { reason: { message: 'the store answered fewer verdicts than it was asked for' } },
+      { value: { kind: 'saved' } },
+      { value: { kind: 'saved' } },
+    ]);
+  });
+
+  test('leaves a later save of the same content where others can join it', async () => {
+    const { queue, request, store, results, throwNow, seen } = await throwAfterOneMovedOn('storage-full');
+    const later = queue.save(request('moved'));
+    throwNow();
+    const open = holdCommits(store);
+    await results;
+    const joining = queue.save(request('moved'));
+    open();
+    expect([await later, await joining].map(({ kind }) => kind)).toEqual(['saved', 'duplicate']);
+    expect(seen.joined).toBe(1);
+  });
+});
+
 describe('a content that is locked elsewhere', () => {
   test('holds nobody else up and is decided when the lock is free', async () => {
     const { queue, request, redis, clock } = setUp();
