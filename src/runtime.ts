@@ -4,6 +4,7 @@ import { type AppDeps, buildApp, buildOpsApp } from './app.ts';
 import { COMMIT_MARGIN_MS } from './config-checks.ts';
 import { type Config, ConfigError } from './config.ts';
 import { trustedProxies } from './http/trusted-proxy.ts';
+import type { Probe } from './items/fault-points.ts';
 import { SaveQueue } from './items/save-queue.ts';
 import { observeConnections } from './observability/common-metrics.ts';
 import type { Logger } from './observability/logger.ts';
@@ -29,6 +30,9 @@ export type Runtime = {
   close(): Promise<void>;
 };
 
+/** What tests of faults put into a service that is real otherwise. */
+export type TestHooks = { readonly probe?: Probe };
+
 /** Beyond the longest failover that the set is configured for (detection, election, promotion), an instance is cut off. */
 const STORE_LOST_AFTER_MS = 15_000;
 
@@ -43,6 +47,7 @@ export async function start(
   version: string,
   logger: Logger,
   onFatal: (error: Error) => void,
+  hooks: TestHooks = {},
 ): Promise<Runtime> {
   const isTrustedProxy = readTrustedProxies(config);
   await using undo = new AsyncDisposableStack();
@@ -54,9 +59,9 @@ export async function start(
     pendingSaves: () => queue.pending,
   });
   const readiness = new Readiness(STORE_LOST_AFTER_MS);
-  const store = openStore(storeSettings(config), observeStore(metrics, logger));
+  const store = openStore(storeSettings(config), observeStore(metrics, logger), hooks);
   undo.defer(() => store.close(0));
-  const queue = openQueue(config, store, metrics);
+  const queue = openQueue(config, store, metrics, hooks);
   const deps: AppDeps = {
     logger,
     metrics,
@@ -94,13 +99,14 @@ function readTrustedProxies(config: Config): (address: string | undefined) => bo
   }
 }
 
-function openQueue(config: Config, store: OpenStore, metrics: Metrics): SaveQueue {
+function openQueue(config: Config, store: OpenStore, metrics: Metrics, { probe }: TestHooks): SaveQueue {
   return new SaveQueue(
     {
       store: store.items,
       locks: store.locks,
       clock: { nowMs, delay: (ms) => setTimeout(ms) },
       random: Math.random,
+      probe,
       observer: {
         joined: () => metrics.itemSavesJoined.inc(),
         committed(batchSize, durationMs) {

@@ -1,12 +1,17 @@
 // One round of the save path for a batch: lock what is not locked yet, commit, hand each content its verdict.
 import { type FailureCode, ServiceFailure } from './errors.ts';
+import type { Probe } from './fault-points.ts';
 import { HeldLock } from './held-lock.ts';
 import { formatItemId } from './item.ts';
 import { LockWait, type LockWaitDeps, type LockWaitOptions } from './lock-wait.ts';
 import type { PendingSave } from './pending-save.ts';
 import type { ItemStore } from './ports.ts';
 
-type CommitDeps = LockWaitDeps & { readonly store: ItemStore; readonly observer: { lockLost(): void } };
+type CommitDeps = LockWaitDeps & {
+  readonly store: ItemStore;
+  readonly observer: { lockLost(): void };
+  readonly probe?: Probe | undefined;
+};
 type CommitOptions = LockWaitOptions & { readonly lockMarginMs: number };
 
 /** What happens to a content after a round; exactly one of them is called for each. */
@@ -32,10 +37,13 @@ export async function commitBatch(
   options: CommitOptions,
   end: RoundEnd,
 ): Promise<number> {
+  const { store, observer, probe } = deps;
   await lockBatch(batch, deps, options, end);
   const sent = batch.filter((save) => save.grant !== null || save.wait !== null);
   if (sent.length === 0) return 0;
-  const result = await deps.store.commit(sent.map((save) => save.command(save.grant?.token ?? NO_LOCK)));
+  if (probe !== undefined) await probe('after-lock');
+  const result = await store.commit(sent.map((save) => save.command(save.grant?.token ?? NO_LOCK)));
+  if (probe !== undefined && result.kind === 'confirmed') await probe('after-acknowledgement');
   sent.forEach((save, i) => {
     if (result.kind === 'unknown') {
       // The lock is kept for the next round: giving it up would let another instance in between two of our attempts.
@@ -49,7 +57,7 @@ export async function commitBatch(
       if (verdict.kind === 'fenced' && save.wait !== null) {
         end.locked(save);
       } else if (verdict.kind === 'fenced') {
-        deps.observer.lockLost();
+        observer.lockLost();
         save.holdLock(null);
         end.retry(save, 'store-unavailable', 'the lock was lost to another instance');
       } else if (verdict.kind === 'damaged') {
@@ -71,7 +79,7 @@ async function lockBatch(
   options: CommitOptions,
   end: RoundEnd,
 ): Promise<void> {
-  const { locks, clock } = deps;
+  const { locks, clock, probe } = deps;
   const usableUntilMs = clock.nowMs() + options.lockMarginMs;
   const unlocked = new Map<string, PendingSave>();
   for (const save of batch) {
@@ -82,6 +90,7 @@ async function lockBatch(
     unlocked.set(save.key.hex, save);
   }
   if (unlocked.size === 0) return;
+  if (probe !== undefined) await probe('before-lock');
   const result = await locks.acquire([...unlocked.values()].map((save) => save.key));
   if (result.kind === 'unavailable') {
     // A full store refuses the lock first, and waiting does not make it less full.
@@ -92,7 +101,7 @@ async function lockBatch(
     return;
   }
   for (const grant of result.grants) {
-    const lock = new HeldLock(grant, locks);
+    const lock = new HeldLock(grant, deps);
     for (const key of grant.keys) unlocked.get(key.hex)?.holdLock(lock);
   }
   for (const held of result.contended) {

@@ -1,6 +1,7 @@
 // Group commit: saves gather while a commit is in flight and leave together; equal contents share one place.
 import { commitBatch } from './commit-batch.ts';
 import { ServiceFailure, type FailureCode } from './errors.ts';
+import type { Probe } from './fault-points.ts';
 import { Gathering } from './gathering.ts';
 import { HeldLock } from './held-lock.ts';
 import type { LockWaitOptions } from './lock-wait.ts';
@@ -21,6 +22,8 @@ export type SaveQueueDeps = {
   readonly observer: SaveObserver;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** For tests. */
+  readonly probe?: Probe | undefined;
 };
 
 export type SaveQueueOptions = LockWaitOptions & {
@@ -162,7 +165,7 @@ export class SaveQueue {
       }
       if (result.kind === 'granted') {
         save.wait = null;
-        save.holdLock(new HeldLock(result.grant, this.#deps.locks));
+        save.holdLock(new HeldLock(result.grant, this.#deps));
       }
       this.#enqueue(save);
     } catch (error) {

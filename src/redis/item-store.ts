@@ -4,6 +4,7 @@ import { hash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { ServiceFailure } from '../items/errors.ts';
+import type { Probe } from '../items/fault-points.ts';
 import type { Item, ItemPosition } from '../items/item.ts';
 import type { CommitResult, ItemPage, ItemStore, ListCursor, ListOrder, SaveCommand, Verdict } from '../items/ports.ts';
 import type { AckRule } from './acknowledgement.ts';
@@ -32,6 +33,8 @@ export type ItemStoreDeps = {
   /** How long a read is repeated while the store cannot be reached. */
   readonly readDeadlineMs: number;
   readonly observer: StoreObserver;
+  /** For tests. */
+  readonly probe?: Probe | undefined;
 };
 
 type ScriptVerdict =
@@ -79,14 +82,25 @@ export class RedisItemStore implements ItemStore {
    * EVALSHA, because the client library's own scripts are sent again behind that proof when the server does not know them.
    */
   async #send(commands: readonly SaveCommand[]): Promise<CommitResult | 'noscript'> {
-    const { commitRedis, ackRule, observer } = this.#deps;
+    const { commitRedis, ackRule, observer, probe } = this.#deps;
     const attempt = ackRule(commitRedis);
     if (typeof attempt === 'string') return this.#unknown(attempt);
     const { keys, args } = this.#scriptInput(commands);
-    const unit = commitRedis.pipeline().evalsha(SCRIPT_SHA1, keys.length, ...keys, ...args);
+    const unit = commitRedis.pipeline();
+    const probing: Promise<void>[] = [];
+    if (probe === undefined) {
+      unit.evalsha(SCRIPT_SHA1, keys.length, ...keys, ...args);
+    } else {
+      const afterScript = async (): Promise<void> => probe('after-script');
+      // Called when this reply is there; those of the commands behind it are not.
+      unit.evalsha(SCRIPT_SHA1, keys.length, ...keys, ...args, (error) => {
+        if (error == null) probing.push(afterScript());
+      });
+    }
     for (const [name, ...rest] of attempt.commands) unit.call(name, ...rest);
     const startedMs = performance.now();
     const replies = (await unit.exec()) as PipelineReply[];
+    if (probing.length > 0) await Promise.all(probing);
     const failed = replies.find(([error]) => error !== null)?.[0];
     if (failed != null) {
       const reason = reasonOf(failed);

@@ -1,4 +1,5 @@
 // Opens everything that talks to Redis and closes it again.
+import type { Probe } from '../items/fault-points.ts';
 import type { ContentLocks, ItemStore } from '../items/ports.ts';
 import { countRule, everyReplicaRule } from './acknowledgement.ts';
 import { connect, leave, peerOf, reconnect, type ConnectionName, type ConnectionObserver } from './connect.ts';
@@ -45,8 +46,11 @@ const COMMAND_SILENCE_MS = 500;
  */
 const IN_SYNC_LAG_MS = 2_500;
 
+/** What only tests give. */
+export type StoreHooks = { readonly probe?: Probe | undefined };
+
 /** Opens the connections; returns at once, whether Redis can be reached or not. */
-export function openStore(settings: StoreSettings, observers: StoreObservers): OpenStore {
+export function openStore(settings: StoreSettings, observers: StoreObservers, hooks: StoreHooks = {}): OpenStore {
   const { access, space, acks, ackTimeoutMs } = settings;
   // Commits wait for replicas, and locks and reads must not stand behind them.
   const commitRedis = connect('commit', access, ackTimeoutMs, observers);
@@ -69,6 +73,7 @@ export function openStore(settings: StoreSettings, observers: StoreObservers): O
       acks === 'all' ? everyReplicaRule(() => watch?.fresh() ?? null, ackTimeoutMs) : countRule(acks, ackTimeoutMs),
     readDeadlineMs: settings.readDeadlineMs,
     observer: observers,
+    probe: hooks.probe,
   });
   return {
     items,

@@ -1,5 +1,6 @@
 // An item store and content locks in memory that decide like Redis does and fail when told to.
 import type { ContentKey } from '../../src/items/content.ts';
+import type { Probe } from '../../src/items/fault-points.ts';
 import type { Item, ItemPosition } from '../../src/items/item.ts';
 import type {
   Claim,
@@ -55,9 +56,11 @@ export class FakeStore implements ItemStore {
   /** While set, commits wait for it. */
   gate: Promise<void> | null = null;
   readonly #redis: FakeRedis;
+  readonly #probe: Probe | undefined;
 
-  constructor(redis: FakeRedis) {
+  constructor(redis: FakeRedis, probe?: Probe) {
     this.#redis = redis;
+    this.#probe = probe;
   }
 
   async commit(commands: readonly SaveCommand[]): Promise<CommitResult> {
@@ -66,6 +69,7 @@ export class FakeStore implements ItemStore {
     const fault = this.faults.shift();
     if (fault?.when === 'before') return fault.result;
     const verdicts = commands.map((command) => this.#redis.decide(command));
+    await this.#probe?.('after-script');
     return fault === undefined ? { kind: 'confirmed', verdicts } : fault.result;
   }
 

@@ -1,5 +1,6 @@
 // A save queue in a world of the test's own.
 import { contentKey } from '../../src/items/content.ts';
+import type { Probe } from '../../src/items/fault-points.ts';
 import type { SaveRequest } from '../../src/items/pending-save.ts';
 import type { CommitResult } from '../../src/items/ports.ts';
 import { SaveQueue } from '../../src/items/save-queue.ts';
@@ -11,11 +12,22 @@ export const LOCK_WAIT_MS = 2_000;
 export const LOCK_BREAK_MS = 1_500;
 export const DEADLINE_MS = 12_000;
 
+type World = {
+  maxPendingSaves?: number;
+  redis?: FakeRedis;
+  clock?: VirtualClock;
+  /** Tells instances that share a Redis apart. */
+  name?: string;
+  validForMs?: number;
+  probe?: Probe;
+};
+
 /** A queue over a store, locks and a clock that the test governs. */
-export function setUp({ maxPendingSaves = 100, redis = new FakeRedis(), validForMs = 10_000 } = {}) {
-  const clock = new VirtualClock();
-  const store = new FakeStore(redis);
-  const locks = new FakeLocks(redis, () => clock.nowMs(), 'me', validForMs);
+export function setUp(world: World = {}) {
+  const { maxPendingSaves = 100, redis = new FakeRedis(), clock = new VirtualClock(), validForMs = 10_000 } = world;
+  const { name = 'me', probe } = world;
+  const store = new FakeStore(redis, probe);
+  const locks = new FakeLocks(redis, () => clock.nowMs(), name, validForMs);
   const seen = { joined: 0, lockLost: 0, batches: [] as number[] };
   const queue = new SaveQueue(
     {
@@ -23,6 +35,7 @@ export function setUp({ maxPendingSaves = 100, redis = new FakeRedis(), validFor
       locks,
       clock,
       random: () => 0.5,
+      probe,
       observer: {
         joined: () => seen.joined++,
         lockLost: () => seen.lockLost++,
@@ -38,7 +51,7 @@ export function setUp({ maxPendingSaves = 100, redis = new FakeRedis(), validFor
       key: contentKey(content),
       content,
       source: 'anonymous',
-      token: options.key ?? options.token ?? `random-${tokens++}`,
+      token: options.key ?? options.token ?? `random-${name}-${tokens++}`,
       tokenIsIdempotencyKey: options.key !== undefined,
       deadlineMs: clock.nowMs() + (options.deadlineMs ?? DEADLINE_MS),
     };

@@ -1,4 +1,4 @@
-// The service as its operators run it: src/main.ts in a process of its own.
+// The service as its operators run it: src/main.ts in a process of its own, or a test's own entry in its place.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -17,11 +17,14 @@ export class ServiceProcess implements AsyncDisposable {
   readonly #closed: Promise<unknown>;
   #exit: Exit | undefined;
 
-  /** Starts it with these settings and nothing else from our environment. `preload` is JavaScript that runs first. */
-  constructor(settings: Readonly<Record<string, string>>, preload?: string) {
+  /**
+   * Starts it with these settings and nothing else from our environment. `preload` is JavaScript that runs first; `entry`
+   * is a file and its arguments.
+   */
+  constructor(settings: Readonly<Record<string, string>>, preload?: string, entry: readonly string[] = [MAIN]) {
     const flags = preload === undefined ? [] : ['--import', `data:text/javascript,${encodeURIComponent(preload)}`];
     const env = { PATH: process.env['PATH'] ?? '', PORT: '0', ...settings };
-    this.#child = spawn(process.execPath, [...flags, MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(process.execPath, [...flags, ...entry], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child.stdout?.on('data', (data: Buffer) => (this.stdout += data.toString()));
     this.#child.stderr?.on('data', (data: Buffer) => (this.stderr += data.toString()));
     this.#child.once('close', (code, signal) => (this.#exit = { code, signal }));
