@@ -30,8 +30,16 @@ export type Runtime = {
   close(): Promise<void>;
 };
 
-/** What tests of faults put into a service that is real otherwise. */
-export type TestHooks = { readonly probe?: Probe };
+/**
+ * What a test changes in a running service, to prove that it would notice if the service were wrong. Not a setting:
+ * nothing that an operator writes ends up here.
+ */
+export type TestHooks = {
+  /** Run in place of src/redis/save-items.lua. */
+  readonly saveScript?: string | undefined;
+  /** Told of every fault point that a save passes. */
+  readonly probe?: Probe | undefined;
+};
 
 /** Beyond the longest failover that the set is configured for (detection, election, promotion), an instance is cut off. */
 const STORE_LOST_AFTER_MS = 15_000;

@@ -14,8 +14,7 @@ import { listItems } from './item-list.ts';
 import { countsKey, idempotencyKey, indexKey, itemsKey, type Keyspace, lockKey, placeOf } from './keys.ts';
 import { type StreamEntry, itemOf, positionOf } from './stream-entry.ts';
 
-const SCRIPT = readFileSync(new URL('save-items.lua', import.meta.url), 'utf8');
-const SCRIPT_SHA1 = hash('sha1', SCRIPT);
+const SAVE_SCRIPT = readFileSync(new URL('save-items.lua', import.meta.url), 'utf8');
 const READ_RETRY_MS = 100;
 const IDEMPOTENCY_KEY_TTL_SECONDS = 24 * 60 * 60;
 
@@ -33,6 +32,8 @@ export type ItemStoreDeps = {
   /** How long a read is repeated while the store cannot be reached. */
   readonly readDeadlineMs: number;
   readonly observer: StoreObserver;
+  /** Run in place of save-items.lua. */
+  readonly script?: string | undefined;
   /** For tests. */
   readonly probe?: Probe | undefined;
 };
@@ -45,9 +46,13 @@ type PipelineReply = [error: Error | null, result: unknown];
 
 export class RedisItemStore implements ItemStore {
   readonly #deps: ItemStoreDeps;
+  readonly #script: string;
+  readonly #scriptSha1: string;
 
   constructor(deps: ItemStoreDeps) {
     this.#deps = deps;
+    this.#script = deps.script ?? SAVE_SCRIPT;
+    this.#scriptSha1 = hash('sha1', this.#script);
   }
 
   async commit(commands: readonly SaveCommand[]): Promise<CommitResult> {
@@ -55,7 +60,7 @@ export class RedisItemStore implements ItemStore {
       const first = await this.#send(commands);
       if (first !== 'noscript') return first;
       // A new master or a flushed cache. Nothing ran, so the unit is repeated whole: its WAIT must follow its write.
-      await this.#deps.commitRedis.script('LOAD', SCRIPT);
+      await this.#deps.commitRedis.script('LOAD', this.#script);
       const second = await this.#send(commands);
       return second === 'noscript' ? this.#unknown('noscript') : second;
     } catch (error) {
@@ -89,11 +94,11 @@ export class RedisItemStore implements ItemStore {
     const unit = commitRedis.pipeline();
     const probing: Promise<void>[] = [];
     if (probe === undefined) {
-      unit.evalsha(SCRIPT_SHA1, keys.length, ...keys, ...args);
+      unit.evalsha(this.#scriptSha1, keys.length, ...keys, ...args);
     } else {
       const afterScript = async (): Promise<void> => probe('after-script');
       // Called when this reply is there; those of the commands behind it are not.
-      unit.evalsha(SCRIPT_SHA1, keys.length, ...keys, ...args, (error) => {
+      unit.evalsha(this.#scriptSha1, keys.length, ...keys, ...args, (error) => {
         if (error == null) probing.push(afterScript());
       });
     }

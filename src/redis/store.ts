@@ -47,7 +47,11 @@ const COMMAND_SILENCE_MS = 500;
 const IN_SYNC_LAG_MS = 2_500;
 
 /** What only tests give. */
-export type StoreHooks = { readonly probe?: Probe | undefined };
+export type StoreHooks = {
+  readonly probe?: Probe | undefined;
+  /** Run in place of save-items.lua. */
+  readonly saveScript?: string | undefined;
+};
 
 /** Opens the connections; returns at once, whether Redis can be reached or not. */
 export function openStore(settings: StoreSettings, observers: StoreObservers, hooks: StoreHooks = {}): OpenStore {
@@ -73,6 +77,7 @@ export function openStore(settings: StoreSettings, observers: StoreObservers, ho
       acks === 'all' ? everyReplicaRule(() => watch?.fresh() ?? null, ackTimeoutMs) : countRule(acks, ackTimeoutMs),
     readDeadlineMs: settings.readDeadlineMs,
     observer: observers,
+    script: hooks.saveScript,
     probe: hooks.probe,
   });
   return {

@@ -24,6 +24,15 @@ test('the domain needs nothing but Node and zod', () => {
   expect(findViolations(domain)).toEqual([]);
 });
 
+test('what judges the service from outside knows nothing of its code', () => {
+  const chaos = join(import.meta.dirname, '../../chaos');
+  const knowing = globSync('**/*.ts', { cwd: chaos }).filter((path) =>
+    /from '[./]+\/src\//.test(readFileSync(join(chaos, path), 'utf8')),
+  );
+  // It is an instance of the service, with a check taken out.
+  expect(knowing).toEqual(['instance.ts']);
+});
+
 describe('the checker finds', () => {
   test.each<[string, string, string, RegExp]>([
     ['http knowing redis', 'http/bad.ts', "import { connect } from '../redis/connect.ts';", /http may not know redis/],
