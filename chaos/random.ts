@@ -1,0 +1,13 @@
+// Numbers that look random and are the same for the same seed, so that a run's contents can be made again.
+
+/** Uniform in [0, 1): mulberry32, 32 bits of state, good enough to choose by and fast. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
