@@ -24,3 +24,11 @@ export type Attempt = {
 
 /** Milliseconds since 1970 that only grow, whatever is done to the machine's clock. */
 export const nowMs = (): number => performance.timeOrigin + performance.now();
+
+const RETRYABLE: ReadonlySet<number> = new Set([408, 409, 425, 429]);
+
+/** Whether a client that got this may send the same again: when it does not settle whether its content is saved. */
+export function mayBeRetried(outcome: Outcome): boolean {
+  if (outcome.kind === 'refused') return outcome.status >= 500 || RETRYABLE.has(outcome.status);
+  return outcome.kind === 'unknown';
+}
