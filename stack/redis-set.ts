@@ -46,10 +46,10 @@ export async function startRedisSet(options: RedisSetOptions): Promise<RedisSet>
     QUORUM: `${Math.floor(sentinels / 2) + 1}`,
     ...(downAfterMs === undefined ? {} : { DOWN_AFTER_MS: `${downAfterMs}` }),
   };
+  const nodeEnv = { SENTINELS: addresses, REPLICA_PRIORITY: keepers === 0 ? '100' : '0' };
   const sentinelNodes = sentinelPorts.map(([name, port]) => RedisNode.sentinel({ launcher, dir, name, port, env }));
-  const priority = ['--replica-priority', keepers === 0 ? '100' : '0'];
   const nodes = redisPorts.map(([name, port]) =>
-    RedisNode.data({ launcher, dir, name, port, env: { SENTINELS: addresses }, args: [...priority, ...redisArgs] }),
+    RedisNode.data({ launcher, dir, name, port, env: nodeEnv, args: redisArgs }),
   );
   const keeperLauncher = new LocalLauncher(join(dir, 'logs'));
   const keeperParts = (await portsFor('keeper', keepers, ports)).map(

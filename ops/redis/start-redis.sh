@@ -17,6 +17,8 @@
 #   REDIS_DIR          directory of the data                                                   (/data)
 #   REDIS_MASTER_NAME  items
 #   REDIS_PASSWORD[_FILE], SENTINEL_PASSWORD[_FILE]   none
+#   REPLICA_PRIORITY   what the node starts with: 0, so that Sentinel does not promote it before the keeper has seen it
+#                      in sync and raised this to 100. A set without a keeper needs 100 here, or it never fails over.
 # Further arguments go to redis-server, and win over the files.
 set -eu
 
@@ -112,7 +114,9 @@ everybody_is_empty() {
 }
 
 # A replica of ours that could be promoted, and that was with us until seconds ago. What it acknowledged is in its
-# memory; our own disk may lack the last moment, because the write is put off while an fsync is slow.
+# memory; our own disk may lack the last moment, because the write is put off while an fsync is slow. One at priority 0
+# is not waited for: nobody promotes it. After a restart of the whole set that is all of them, and each has only what
+# was on its disk.
 fresher_replica() {
   for node in $(known_replicas); do
     if ask_node "$node" info replication | awk -F: -v me="$me" -v limit="$YIELD_SECONDS" '
@@ -151,7 +155,8 @@ while :; do
     role='master of a new set'
     break
   elif ! has_data || is_stale; then
-    wait_because "this node was master and its data is gone or old; another one has to be promoted first"
+    wait_because "this node was master and its data is gone or old; Sentinel has to promote another one first. If \
+all others are at replica-priority 0 it cannot: set it to 100 on the one that has the newest data"
   else
     fresher=$(fresher_replica)
     if [ -z "$fresher" ]; then role=master; break; fi
@@ -163,12 +168,13 @@ say "$me starts as $role"
 # What a kill in the middle of a rewrite or of a full copy left behind, each as big as all the data.
 rm -f "$dir"/temp-rewriteaof-*.aof "$dir"/temp-*.rdb
 
-# Written anew every time: what CONFIG REWRITE left in it (Sentinel does that) must not outlive the decision above.
+# Written anew every time: what CONFIG REWRITE left in it (Sentinel does that) must not outlive the decision above. Nor
+# must the priority: a replica that was in sync when it stopped is not in sync when it comes back.
 # A file and not arguments, because arguments show in ps.
 umask 077
 {
   printf '%s\n' "include $(quoted "$here/redis.conf")" "port $port" "bind ${REDIS_BIND:-* -::*}" "dir $(quoted "$dir")" \
-    "replica-announce-ip $ANNOUNCE" "replica-announce-port $port"
+    "replica-announce-ip $ANNOUNCE" "replica-announce-port $port" "replica-priority ${REPLICA_PRIORITY:-0}"
   if [ -n "$redis_password" ]; then
     printf 'requirepass %s\nmasterauth %s\n' "$(quoted "$redis_password")" "$(quoted "$redis_password")"
   fi
