@@ -16,10 +16,8 @@
 set -eu
 
 say() { printf 'start-sentinel: %s\n' "$*"; }
-# secret NAME: what is in the file that NAME_FILE names, else NAME itself.
-secret() { if [ -n "$(printenv "$1_FILE")" ]; then cat "$(printenv "$1_FILE")"; else printenv "$1" || true; fi; }
-# quoted TEXT: as one word of a configuration file.
-quoted() { printf '"%s"' "$(printf %s "$1" | sed 's/[\\"]/\\&/g')"; }
+# shellcheck source=/dev/null
+. "$(dirname "$0")/ask.sh"
 
 : "${ANNOUNCE:?start-sentinel: ANNOUNCE is not set}" "${INITIAL_MASTER:?start-sentinel: INITIAL_MASTER is not set}"
 dir=${SENTINEL_DIR:-/data}
