@@ -5,10 +5,16 @@
 #   they name another node               start as its replica, unless it may be an empty one that would delete our data
 #   they name this node, it has data     start as master, unless a replica lost us seconds ago: then wait for Sentinel
 #                                        to promote that one, whose memory has what our disk may have missed
+#   they name this node out of nothing   wait for an operator: see "start-as-master" below
 #   they name this node, it is empty     start as master only if every replica that any Sentinel knows answers and is
 #                                        empty too (a new set); else wait until another node is promoted
 #
 # A node that waits is down, so Sentinel sees what to do; and it says what it waits for.
+#
+# Sentinels that lost their volumes name INITIAL_MASTER, whoever was master before, and its data may be old. So a node
+# with data counts only Sentinels that know a replica or a failover, or whose id was there when this node last started.
+# When those are no majority, somebody has to find the node with the newest data. If it is another one, start the
+# Sentinels anew (without their files) with it as INITIAL_MASTER. Then create the file start-as-master in its directory.
 #
 #   ANNOUNCE           address under which others reach this node, as Sentinel shall write it  (required)
 #   SENTINELS          all Sentinels, host:port,…                                              (required)
@@ -35,40 +41,13 @@ say() { printf 'start-redis: %s\n' "$*"; }
 : "${ANNOUNCE:?start-redis: ANNOUNCE is not set}" "${SENTINELS:?start-redis: SENTINELS is not set}"
 port=${REDIS_PORT:-6379}
 dir=${REDIS_DIR:-/data}
-name=${REDIS_MASTER_NAME:-items}
 me=$ANNOUNCE:$port
-sentinels=$(printf %s "$SENTINELS" | tr ',' ' ')
-# shellcheck disable=SC2086 # one word per Sentinel
-majority=$(($(printf '%s\n' $sentinels | wc -l) / 2 + 1))
 redis_password=$(secret REDIS_PASSWORD)
-sentinel_password=$(secret SENTINEL_PASSWORD)
+# shellcheck source=/dev/null
+. "$here/views.sh"
 
 ask_node() { ask "$redis_password" "$@" </dev/null; }
 
-# One line per Sentinel that answers: the master that it names, then the replicas that it knows, each host:port.
-# All are asked at the same time. Each line is one write, so that they do not mix.
-views() {
-  for sentinel in $sentinels; do
-    {
-      view=$(printf 'sentinel get-master-addr-by-name %s\nsentinel replicas %s\n' "$name" "$name" |
-        ask "$sentinel_password" "$sentinel" |
-        awk 'NR == 1 { ip = $0; next } NR == 2 { printf "%s:%s", ip, $0; next }
-          NR % 2 { key = $0; next } key == "ip" { ip = $0 } key == "port" { printf " %s:%s", ip, $0 }')
-      printf '%s\n' "$view"
-    } &
-  done
-  wait
-}
-
-# What a majority of all Sentinels names, and nothing when there is none.
-named_master() {
-  printf '%s\n' "$views" | awk -v majority="$majority" '
-    $1 ~ /:[0-9]+$/ { votes[$1]++ }
-    END { for (node in votes) if (votes[node] >= majority) print node }'
-}
-
-# Every replica that any Sentinel knows. Read from the same answers as the master: an empty list is then an answer.
-known_replicas() { printf '%s\n' "$views" | awk '{ for (i = 2; i <= NF; i++) print $i }' | sort -u; }
 is_known() { known_replicas | grep -qxF "$me"; }
 
 has_data() {
@@ -129,19 +108,25 @@ wait_because() {
 
 mkdir -p "$dir"
 while :; do
+  # shellcheck disable=SC2034 # read by the functions of views.sh
   views=$(views)
   master=$(named_master)
   if [ -z "$master" ]; then
     wait_because "no majority of the Sentinels ($SENTINELS) names a master"
   elif [ "$master" != "$me" ]; then
     if ! may_delete_us; then role="replica of $master"; break; fi
-    wait_because "the master $master is empty or about to be, and following it would delete what is in $dir"
+    wait_because "the master $master is empty or about to be, and following it would delete what is in $dir. \
+If the Sentinels have lost their volumes, see start-as-master in start-redis.sh"
   elif everybody_is_empty; then
     role='master of a new set'
     break
   elif ! has_data || is_stale; then
     wait_because "this node was master and its data is gone or old; Sentinel has to promote another one first. If \
 all others are at replica-priority 0 it cannot: set it to 100 on the one that has the newest data"
+  elif [ ! -e "$dir/start-as-master" ] && ! is_remembered "$me" "$dir/sentinels"; then
+    wait_because "the Sentinels name this node but remember no replica and no failover, so its data may be old. Find \
+the node with the newest data. If it is not this one, start the Sentinels anew with it as INITIAL_MASTER. Then create \
+the file start-as-master in its directory, here $dir"
   else
     fresher=$(fresher_replica)
     if [ -z "$fresher" ]; then role=master; break; fi
@@ -149,6 +134,9 @@ all others are at replica-priority 0 it cannot: set it to 100 on the one that ha
   fi
 done
 say "$me starts as $role"
+
+rm -f "$dir/start-as-master"
+remember_sentinels "$dir/sentinels"
 
 # What a kill in the middle of a rewrite or of a full copy left behind, each as big as all the data.
 rm -f "$dir"/temp-rewriteaof-*.aof "$dir"/temp-*.rdb

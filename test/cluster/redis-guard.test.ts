@@ -1,5 +1,6 @@
 // The start guard of a Redis node: whoever dies, loses its disk or comes back, no write that all nodes had is lost.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -16,6 +17,8 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'items-guard-'));
   set = await startRedisSet({ launcher: new LocalLauncher(join(dir, 'logs')), dir, downAfterMs: 1_000 });
   const { port } = await set.masterNode();
+  // More than the 200 bytes up to which the guard takes a node for an empty one.
+  await askRedis(port, ['SET', 'filling', 'x'.repeat(1_000)]);
   await askRedis(port, ['SET', 'kept', 'yes']);
   await expectEverywhere('yes');
 });
@@ -24,13 +27,17 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-/** Waits until every node answers with this value. */
+/** Waits until every node answers with this value and has handed it to the kernel: Redis puts that off during an fsync. */
 async function expectEverywhere(value: string): Promise<void> {
-  const isEverywhere = async () => (await Promise.all(set.nodes.map(read))).every((one) => one === value);
+  const hasIt = async (node: RedisNode) => (await read(node)) === value && (await isWritten(node));
+  const isEverywhere = async () => (await Promise.all(set.nodes.map(hasIt))).every(Boolean);
   await waitFor(isEverywhere, { timeoutMs: 60_000, what: 'not every node had what was written' });
 }
 
 const read = ({ port }: RedisNode) => askRedis(port, ['GET', 'kept']);
+
+const isWritten = async ({ port }: RedisNode) =>
+  String(await askRedis(port, ['INFO', 'persistence'])).includes('aof_buffer_length:0\r');
 
 const killAll = (nodes: readonly RedisNode[]) => Promise.all(nodes.map((node) => node.kill()));
 const startAll = (nodes: readonly RedisNode[]) => Promise.all(nodes.map((node) => node.start()));
@@ -70,6 +77,19 @@ test('all nodes and Sentinels killed at once and started again', async () => {
   await expectEverywhere('yes');
 });
 
+test('all nodes and Sentinels killed before any Sentinel has heard of a replica', async () => {
+  await killAll([...set.nodes, ...set.sentinelNodes]);
+  // What a Sentinel has on disk in its first seconds: its id, and no replica yet.
+  for (const { dir: home } of set.sentinelNodes) {
+    const file = join(home, 'sentinel.conf');
+    const lines = (await readFile(file, 'utf8')).split('\n');
+    await writeFile(file, lines.filter((line) => !/known-replica|known-sentinel/.test(line)).join('\n'));
+  }
+  await startAll([...set.nodes, ...set.sentinelNodes]);
+  await set.settled();
+  await expectEverywhere('yes');
+});
+
 test('all nodes killed at once, and the master’s disk lost', async () => {
   const master = await set.masterNode();
   await killAll(set.nodes);
@@ -78,4 +98,30 @@ test('all nodes killed at once, and the master’s disk lost', async () => {
   await set.settled();
   expect(await set.master()).not.toBe(master.address);
   await expectEverywhere('yes');
+});
+
+test('Sentinels that lost their memory do not make a stale former master the master', async () => {
+  const stale = await set.masterNode();
+  await stale.kill();
+  const isReplaced = async () => (await set.master()) !== stale.address;
+  await waitFor(isReplaced, { timeoutMs: 60_000, what: 'no failover' });
+  const newest = await set.masterNode();
+  await askRedis(newest.port, ['SET', 'kept', 'newer']);
+  await waitFor(() => isWritten(newest), { timeoutMs: 10_000, what: 'the append-only file was not written' });
+  await killAll([...set.nodes, ...set.sentinelNodes]);
+  for (const sentinel of set.sentinelNodes) await rm(sentinel.dir, { recursive: true });
+  await startAll([...set.sentinelNodes, stale]);
+  const hasAsked = () => stale.lastLogLines(50).some((line) => line.includes('start-as-master'));
+  await waitFor(hasAsked, { timeoutMs: 60_000, what: 'the stale node did not say what it waits for' });
+  await startAll(set.nodes.filter((node) => node !== stale));
+
+  // What the operator does.
+  for (const { port } of set.sentinelNodes) {
+    await askRedis(port, ['SENTINEL', 'REMOVE', set.masterName]);
+    await askRedis(port, ['SENTINEL', 'MONITOR', set.masterName, '127.0.0.1', `${newest.port}`, '2']);
+  }
+  await writeFile(join(newest.dir, 'start-as-master'), '');
+  await set.settled();
+  await expectEverywhere('newer');
+  expect(existsSync(join(newest.dir, 'start-as-master'))).toBe(false);
 });
