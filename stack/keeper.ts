@@ -27,7 +27,13 @@ export class Keeper extends Part {
         name,
         // The very Node that runs the stack, whatever PATH says.
         argv: [process.execPath, 'src/keeper/main.ts'],
-        env: { HOST: '127.0.0.1', PORT: `${port}`, REDIS_SENTINELS: sentinels, REDIS_MASTER_NAME: masterName },
+        env: {
+          HOST: '127.0.0.1',
+          PORT: `${port}`,
+          REDIS_SENTINELS: sentinels,
+          REDIS_MASTER_NAME: masterName,
+          REDIS_USERNAME: 'keeper',
+        },
         dir: ROOT,
       },
       isReady: async () => (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1_000) })).status === 200,

@@ -65,7 +65,7 @@ export async function startRedisSet(options: RedisSetOptions): Promise<RedisSet>
     if (options.restart === true) supervise(part, say);
     await part.start();
   }
-  await Promise.all(parts.map((part) => part.ready(60_000, signal)));
+  await Promise.all([...sentinelNodes, ...nodes].map((part) => part.ready(60_000, signal)));
   if (options.settle !== false) await waitUntilSettled(nodes, sentinelNodes, 60_000, signal);
   return new RedisSet({ nodes, sentinelNodes, keepers: keeperParts }, cleanup.move());
 }

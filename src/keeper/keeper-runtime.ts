@@ -22,7 +22,10 @@ const IN_SYNC_LAG_MS = 1_200;
 const IDLE_TOLERANCE_MS = 15_000;
 const WATCH_INTERVAL_MS = 1_000;
 
-/** Starts the keeper and resolves when its own port listens; /readyz tells whether it sees the set. */
+/**
+ * Starts the keeper and resolves when its own port listens. /readyz tells whether it sees the set, and waits for the first
+ * replica that could replace the master.
+ */
 export async function startKeeper(config: KeeperConfig, version: string, logger: Logger): Promise<Running> {
   await using undo = new AsyncDisposableStack();
   const kinds = new Map<string, NodeKind>();
@@ -39,8 +42,10 @@ export async function startKeeper(config: KeeperConfig, version: string, logger:
     onMasterChange: ({ master }) => connections.masterChanged(master),
     onPoll(poll: Poll) {
       metrics.looks.inc();
-      readiness.started();
-      void keeper.see(poll);
+      void keeper.see(poll).then(() => {
+        // Before that nobody could replace the master, so whoever waits for the set to be up should wait for this too.
+        if ([...kinds.values()].includes('promotable')) readiness.started();
+      });
     },
   });
   undo.defer(() => watch?.close());
