@@ -1,13 +1,14 @@
-// An instance of the service like src/main.ts, but with the hooks that only tests may set: CHAOS_CONTROL names the
-// check that its save script goes without.
+// An instance of the service like src/main.ts, but wrong on purpose: CHAOS_CONTROL names the check that its save script
+// goes without, or is no-acks for one that waits for no replica, which the settings refuse with Sentinels.
 import { loadConfig } from '../src/config.ts';
 import { runAsProcess } from '../src/entry.ts';
 import { start } from '../src/runtime.ts';
 import { controlledScript } from './script-control.ts';
 
 const control = process.env['CHAOS_CONTROL'];
-const saveScript = control === undefined ? undefined : controlledScript(control);
+const saveScript = control === undefined || control === 'no-acks' ? undefined : controlledScript(control);
 
-await runAsProcess(loadConfig, (config, version, logger, onFatal) =>
-  start(config, version, logger, onFatal, { saveScript }),
-);
+await runAsProcess(loadConfig, (settings, version, logger, onFatal) => {
+  const config = control === 'no-acks' ? { ...settings, ACKS: 0 } : settings;
+  return start(config, version, logger, onFatal, { saveScript });
+});

@@ -8,7 +8,8 @@ type Change = { readonly from: string; readonly to: string };
 const CHANGES = {
   // Every save appends, whether the content is known or not.
   'no-index': { from: "local id = redis.call('HGET', index, digest)", to: 'local id = false' },
-  // A writer whose lock somebody else now holds is let in.
+  // A writer whose lock somebody else now holds is let in. Clients do not see it, because the index still decides: what
+  // changes is the count of `fenced`, and such a run has to be as right as any other.
   'no-token': { from: 'if holder and holder ~= lockToken then', to: 'if false then' },
   // The store forgets who saved an item, so that a retry looks like a second save.
   'no-replay': {
