@@ -18,8 +18,8 @@ type CommitOptions = LockWaitOptions & { readonly lockMarginMs: number };
 export type RoundEnd = {
   done(save: PendingSave): void;
   retry(save: PendingSave, failure: FailureCode, detail: string): void;
-  /** Not known yet, and another instance has the lock: `save.wait` says for how long. */
-  locked(save: PendingSave): void;
+  /** Not known yet, and another instance has the lock. */
+  locked(save: PendingSave, wait: LockWait): void;
   /** Decided, but some requests came too late to have their claims in this round. The lock is kept for the next one. */
   again(save: PendingSave): void;
 };
@@ -55,7 +55,7 @@ export async function commitBatch(
       const verdict = result.verdicts[i];
       if (verdict === undefined) throw new Error('the store answered fewer verdicts than it was asked for');
       if (verdict.kind === 'fenced' && save.wait !== null) {
-        end.locked(save);
+        end.locked(save, save.wait);
       } else if (verdict.kind === 'fenced') {
         observer.lockLost();
         save.holdLock(null);

@@ -21,7 +21,8 @@ const MAX_DELAY_MS = 100;
  * Tries for the lock at growing, jittered intervals. A holder that stays the same for `lockBreakMs` is longer at it than
  * a live save can be; it is taken for dead and its lock is broken, so that killing an instance costs its clients a second
  * and not the lock's whole time to live. Breaking a live holder's lock is safe: the store fences it, and it comes back to
- * find the content saved.
+ * find the content saved. One wait lasts over all rounds of a save, those included in which lock or store could not be
+ * asked: otherwise each time-out would give a dead holder its time anew.
  */
 export class LockWait {
   readonly #deps: LockWaitDeps;
@@ -31,6 +32,8 @@ export class LockWait {
   #holder: string;
   #sameHolderSinceMs: number;
   #delayMs = FIRST_DELAY_MS;
+  /** The lock was held by somebody live when `lockWaitMs` had passed. */
+  isOver = false;
 
   constructor(first: LockedElsewhere, deps: LockWaitDeps, options: LockWaitOptions) {
     this.#deps = deps;
@@ -39,11 +42,6 @@ export class LockWait {
     this.#holder = first.holder;
     this.#startedMs = deps.clock.nowMs();
     this.#sameHolderSinceMs = this.#startedMs;
-  }
-
-  /** `lockWaitMs` have passed. */
-  get isOver(): boolean {
-    return this.#deps.clock.nowMs() - this.#startedMs >= this.#options.lockWaitMs;
   }
 
   /** Pauses, then tries for the lock; breaks it first if its holder is dead. Never throws for a fault of the store. */
@@ -60,6 +58,7 @@ export class LockWait {
       if (found !== this.#holder) this.#sameHolderSinceMs = nowMs;
       this.#holder = found;
       if (nowMs - this.#sameHolderSinceMs < this.#options.lockBreakMs) {
+        this.isOver = nowMs - this.#startedMs >= this.#options.lockWaitMs;
         this.#delayMs = Math.min(this.#delayMs * 2, MAX_DELAY_MS);
         return { kind: 'still_locked' };
       }

@@ -4,7 +4,7 @@ import { ServiceFailure, type FailureCode } from './errors.ts';
 import type { Probe } from './fault-points.ts';
 import { Gathering } from './gathering.ts';
 import { HeldLock } from './held-lock.ts';
-import type { LockWaitOptions } from './lock-wait.ts';
+import type { LockWait, LockWaitOptions } from './lock-wait.ts';
 import { PendingSave, type SaveOutcome, type SaveRequest } from './pending-save.ts';
 import type { Clock, ContentLocks, ItemStore } from './ports.ts';
 
@@ -128,7 +128,7 @@ export class SaveQueue {
         done: (save) => this.#end(leave(save)),
         again: (save) => this.#gathering.add(leave(save)),
         retry: (save, failure, detail) => this.#retry(leave(save), failure, detail),
-        locked: (save) => void this.#waitForLock(leave(save)),
+        locked: (save, wait) => this.#locked(leave(save), wait),
       });
       if (sent > 0) observer.committed(sent, clock.nowMs() - startedMs);
     } catch (error) {
@@ -141,23 +141,31 @@ export class SaveQueue {
   #retry(save: PendingSave, failure: FailureCode, detail: string): void {
     const { clock, random } = this.#deps;
     save.lastFailure = new ServiceFailure(failure, detail);
-    save.wait = null;
     if (save.expire(clock.nowMs())) {
       this.#end(save);
       return;
     }
-    void clock.delay(RETRY_DELAY_MS + random() * RETRY_JITTER_MS).then(() => this.#enqueue(save));
+    void clock.delay(RETRY_DELAY_MS + random() * RETRY_JITTER_MS).then(() => this.#goOn(save));
+  }
+
+  #goOn(save: PendingSave): void {
+    // While it waits, the lock is tried before the store is asked: in between it may have become free.
+    if (save.wait === null) this.#enqueue(save);
+    else void this.#tryLock(save, save.wait);
   }
 
   /** The store was asked in vain, so this is where a wait ends; until then lock and store are tried in turns. */
-  async #waitForLock(save: PendingSave): Promise<void> {
-    const { wait } = save;
+  #locked(save: PendingSave, wait: LockWait): void {
+    if (wait.isOver) {
+      this.#end(save);
+      save.settle({ kind: 'in_progress' });
+    } else {
+      void this.#tryLock(save, wait);
+    }
+  }
+
+  async #tryLock(save: PendingSave, wait: LockWait): Promise<void> {
     try {
-      if (wait === null || wait.isOver) {
-        this.#end(save);
-        save.settle({ kind: 'in_progress' });
-        return;
-      }
       const result = await wait.tryAgain();
       if (result.kind === 'unavailable') {
         this.#retry(save, result.failure, result.detail);

@@ -216,6 +216,19 @@ describe('a content that is locked elsewhere', () => {
     expect(await held).toMatchObject({ kind: 'saved' });
   });
 
+  test('is taken over from a dead holder in time, however often the lock service fails meanwhile', async () => {
+    const { queue, request, redis, locks, clock } = setUp();
+    redis.holders.set(request('held').key.hex, 'dead');
+    const held = queue.save(request('held'));
+    for (let i = 0; i < 3; i++) {
+      await clock.advance(LOCK_BREAK_MS / 3);
+      locks.faults.push({ kind: 'unavailable', failure: 'store-unavailable', detail: 'timeout' });
+    }
+    await clock.advance(500);
+    expect(redis.saved.size).toBe(1);
+    expect(await held).toMatchObject({ kind: 'saved' });
+  });
+
   test('is taken over from a dead holder even by a process that was held up until after the wait', async () => {
     const { queue, request, redis, clock } = setUp();
     redis.holders.set(request('held').key.hex, 'dead');
