@@ -27,7 +27,8 @@ export class FakeRedis {
   readonly keyUses = new Map<string, string>();
   #seq = 0;
 
-  decide(command: SaveCommand): Verdict {
+  /** Decides one content; `ms` is the time of the item if it is new. */
+  decide(command: SaveCommand, ms = 1_000): Verdict {
     const { key, claims, lockToken } = command;
     const known = this.saved.get(key.hex);
     const holder = this.holders.get(key.hex);
@@ -41,7 +42,7 @@ export class FakeRedis {
     if (first === undefined) return { kind: 'key_reused' };
     if (known !== undefined) return { kind: 'known', ...known, reused };
     const saved = {
-      position: { ms: 1_000, seq: this.#seq++, partition: 0 },
+      position: { ms, seq: this.#seq++, partition: 0 },
       source: first.source,
       token: first.token,
     };
