@@ -23,7 +23,7 @@
 #   REDIS_DIR          directory of the data                                                   (/data)
 #   REDIS_MASTER_NAME  items
 #   REDIS_PASSWORD[_FILE], SENTINEL_PASSWORD[_FILE]   none
-#   KEEPER_PASSWORD[_FILE]   of the user "keeper". Without one that user needs none, or is off when REDIS_PASSWORD is set
+#   KEEPER_PASSWORD[_FILE]   of the user "keeper"; without it, none, or with REDIS_PASSWORD no such user
 #   REPLICA_PRIORITY   what the node starts with: 0, so that Sentinel does not promote it before the keeper has seen it
 #                      in sync and raised this to 100. A set without a keeper needs 100 here, or it never fails over.
 # Further arguments go to redis-server, and win over the files.
@@ -153,7 +153,7 @@ umask 077
   if [ -n "$redis_password" ]; then
     printf 'requirepass %s\nmasterauth %s\n' "$(quoted "$redis_password")" "$(quoted "$redis_password")"
   fi
-  # Only what the keeper does. CONFIG SET cannot be narrowed to one parameter; SLAVEOF is a command of its own, and shut.
+  # Only what the keeper does. CONFIG SET cannot be narrowed to one parameter; SLAVEOF is another command, and shut.
   if [ -n "$keeper_password" ]; then
     keeper="on $(quoted ">$keeper_password")"
   elif [ -z "$redis_password" ]; then

@@ -37,17 +37,18 @@ named_master() {
 # Every replica that any Sentinel knows. From $views.
 known_replicas() { printf '%s\n' "$views" | awk '{ for (i = 4; i <= NF; i++) print $i }' | sort -u; }
 
-# is_remembered NODE FILE: whether a majority names it from memory, and not because INITIAL_MASTER does: because they know
-# a replica or a failover, or because their ids are in the file that remember_sentinels wrote.
+# is_remembered NODE FILE: whether a majority names it from memory, and not because INITIAL_MASTER does: they know a
+# replica or a failover, or their ids are in the file that remember_sentinels wrote.
 is_remembered() {
-  printf '%s\n' "$views" | awk -v majority="$majority" -v node="$1" -v ids="$(if [ -e "$2" ]; then tr '\n' ' ' <"$2"; fi)" '
+  ids=$(if [ -e "$2" ]; then tr '\n' ' ' <"$2"; fi)
+  printf '%s\n' "$views" | awk -v majority="$majority" -v node="$1" -v ids="$ids" '
     BEGIN { split(ids, list); for (i in list) met[list[i]] = 1 }
     $3 == node && ($2 > 0 || NF > 3 || $1 in met) { votes++ }
     END { exit !(votes >= majority) }'
 }
 
-# remember_sentinels FILE: adds the ids of those that answered. A Sentinel keeps its id in the file that holds all that it
-# knows: who has the id still has the memory.
+# remember_sentinels FILE: adds the ids of those that answered. A Sentinel keeps its id in the file that holds all that
+# it knows: who has the id still has the memory.
 remember_sentinels() {
   { if [ -e "$1" ]; then cat "$1"; fi; printf '%s\n' "$views" | cut -d ' ' -f 1; } | sort -u >"$1.new"
   mv "$1.new" "$1"

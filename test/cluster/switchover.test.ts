@@ -1,0 +1,92 @@
+// ops/redis/switchover.sh: a planned change of the master costs clients nothing but a moment, or does not begin.
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { askRedis } from '../../stack/ask-redis.ts';
+import { type Stack, startStack } from '../../stack/stack.ts';
+import { startLoad } from '../support/http-load.ts';
+import { listAll } from '../support/list-all.ts';
+
+let dir: string;
+let stack: Stack;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'items-switchover-'));
+  stack = await startStack({ dir, instances: 2, downAfterMs: 1_000 });
+});
+afterAll(async () => {
+  await stack.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const runSwitchover = (...args: string[]) =>
+  new Promise<{ code: number; output: string }>((resolve) => {
+    const env = { ...process.env, SENTINELS: stack.redis.sentinels };
+    execFile('sh', ['ops/redis/switchover.sh', ...args], { env }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : 1, output: stdout + stderr }),
+    );
+  });
+
+const priorities = () =>
+  Promise.all(
+    stack.redis.nodes
+      .filter(({ running }) => running)
+      .map(({ port }) => askRedis(port, ['CONFIG', 'GET', 'replica-priority'])),
+  );
+
+test('under load, to the node that was asked for: no client sees an error and nothing is lost', async () => {
+  const load = startLoad(stack.url, 'switchover');
+  await expect.poll(load.count, eventually).toBeGreaterThan(200);
+  const before = await stack.redis.masterNode();
+  const target = stack.redis.nodes.findLast((node) => node !== before)!;
+  const prioritiesBefore = await priorities();
+
+  const { code, output } = await runSwitchover(target.address);
+  expect(output).toContain(`${target.address} is master`);
+  expect(code).toBe(0);
+  expect(await stack.redis.master()).toBe(target.address);
+  expect(await askRedis(before.port, ['ROLE'])).toEqual([
+    'slave',
+    '127.0.0.1',
+    target.port,
+    'connected',
+    expect.any(Number),
+  ]);
+  expect(await priorities()).toEqual(prioritiesBefore);
+
+  const count = load.count();
+  await expect.poll(load.count, eventually).toBeGreaterThan(count + 200);
+  const { created, failures } = await load.stop();
+  expect(failures).toEqual({});
+  const stored = (await listAll(stack.url)).map(({ content }) => content);
+  expect(new Set(created).difference(new Set(stored))).toEqual(new Set());
+  expect(stored).toHaveLength(new Set(stored).size);
+});
+
+test('refused while a replica is down, before the Sentinels noticed and after', async () => {
+  await stack.redis.settled();
+  const master = await stack.redis.masterNode();
+  const replica = stack.redis.nodes.find((node) => node !== master)!;
+  await replica.kill();
+  const atOnce = await runSwitchover();
+  expect(atOnce).toMatchObject({ code: 1, output: expect.stringContaining('refused: ') });
+  const isSeenDown = async () => (await runSwitchover()).output;
+  await expect.poll(isSeenDown, eventually).toContain(`takes the replica ${replica.address} for: s_down`);
+  expect(await stack.redis.master()).toBe(master.address);
+  await replica.start();
+  await stack.redis.settled();
+});
+
+test('refused for a node that is no replica', async () => {
+  const master = await stack.redis.master();
+  const { code, output } = await runSwitchover('127.0.0.1:1');
+  expect({ code, output }).toEqual({
+    code: 1,
+    output: expect.stringMatching(/refused: 127\.0\.0\.1:1 is no replica of/),
+  });
+  expect(await stack.redis.master()).toBe(master);
+});
+
+const eventually = { timeout: 60_000, interval: 100 };
