@@ -7,6 +7,8 @@ const REVIVE_AFTER_MS = 100;
 // A view may be a second old at most, so an answer that takes longer than this is no answer.
 const A_VIEWS_PATIENCE = { commandTimeout: 400 };
 
+const LISTENER_PING_MS = 500;
+
 export type ConnectionName = 'commit' | 'lock' | 'command' | 'watch' | 'sentinel';
 
 /** Who wants to know how a connection fares; called on changes only, never for each failed attempt. */
@@ -59,6 +61,11 @@ export function connectToSentinel(
   const events = new Redis(options);
   // What fails here fails on the other connection too, which tells.
   events.on('error', () => {});
+  // Who only listens never notices that the other end is gone; a question makes socketTimeout watch.
+  const asking = setInterval(() => {
+    if (events.status === 'ready') events.ping().catch(() => {});
+  }, LISTENER_PING_MS).unref();
+  events.once('end', () => clearInterval(asking));
   return { commands: observe(new Redis(options), 'sentinel', observer), events };
 }
 

@@ -1,0 +1,91 @@
+// Whoever falls silent without closing its connections is noticed in time for a save to go elsewhere.
+import { once } from 'node:events';
+import { expect, test } from 'vitest';
+import { connect, connectToSentinel, leave } from '../../src/redis/connect.ts';
+import { waitFor } from '../../stack/wait.ts';
+import { accessTo, command, openTestStore, recordingObservers } from '../support/open-store.ts';
+import { askRedis } from '../../stack/ask-redis.ts';
+import { ownRedisSet, pauseAll, resumeAll } from '../support/own-redis-set.ts';
+import { SilentProxy } from '../support/silent-proxy.ts';
+
+/** A failover takes 2 to 5 s; whoever notices later than this makes it longer. */
+const NOTICED_WITHIN_MS = 2_500;
+
+const noticed = { timeout: NOTICED_WITHIN_MS, interval: 20 };
+
+test('a Sentinel that is paused, the first in the list', async () => {
+  await using own = await ownRedisSet();
+  const access = accessTo(own.set.sentinels);
+  await using store = await openTestStore({ access });
+  const [first] = own.set.sentinelNodes;
+  await pauseAll(first!);
+  // It holds up neither the view of the others nor a connection that looks for the master and asks it first.
+  const client = connect('command', access, 500, recordingObservers([]));
+  await expect.poll(() => client.status, noticed).toBe('ready');
+  await leave([client], 1_000);
+  await expect.poll(() => store.seen, noticed).toContain('down sentinel');
+  const commit = async () => (await store.items.commit([command('one Sentinel is paused')])).kind;
+  await expect.poll(commit, noticed).toBe('confirmed');
+  await resumeAll(first!);
+});
+
+test('a master that is paused', async () => {
+  // Long enough that the Sentinels, who would make the connections leave, do nothing.
+  await using own = await ownRedisSet({ downAfterMs: 60_000 });
+  await using store = await openTestStore({ access: accessTo(own.set.sentinels) });
+  const master = await own.set.masterNode();
+  await pauseAll(master);
+  const commands = [
+    store.items.commit([command('into the void')]),
+    store.locks.acquire([command('into the void').key]),
+    store.ping(),
+  ];
+  const downs = ['down commit', 'down lock', 'down command'];
+  await expect.poll(() => store.seen, noticed).toEqual(expect.arrayContaining(downs));
+  await Promise.allSettled(commands);
+  await resumeAll(master);
+});
+
+test('a connection whose other end is gone without a word', async () => {
+  await using own = await ownRedisSet({ replicas: 0, sentinels: 1 });
+  await using proxy = await SilentProxy.to((await own.set.masterNode()).port);
+  const seen: string[] = [];
+  const url = `redis://127.0.0.1:${proxy.port}`;
+  // The longest silence that any connection has: that of commits with the default ACK_TIMEOUT_MS.
+  const client = connect('commit', { target: { kind: 'standalone', url } }, 1_000, recordingObservers(seen));
+  await once(client, 'ready');
+  proxy.fallSilent();
+  const reply = client.ping().catch(String);
+  await expect.poll(() => seen, noticed).toContain('down commit');
+  await expect.poll(() => client.status, noticed).toBe('ready');
+  expect(await client.ping()).toBe('PONG');
+  expect(await reply).not.toBe('PONG');
+  await leave([client], 1_000);
+});
+
+test('a Sentinel whose connections are silent, also the one that only listens', async () => {
+  await using own = await ownRedisSet({ replicas: 0, sentinels: 1 });
+  await using proxy = await SilentProxy.to(own.set.sentinelNodes[0]!.port);
+  const address = { host: '127.0.0.1', port: proxy.port };
+  const { commands, events } = connectToSentinel(address, accessTo(own.set.sentinels), recordingObservers([]));
+  await Promise.all([once(commands, 'ready'), once(events, 'ready')]);
+  await events.subscribe('+switch-master');
+  let reconnects = 0;
+  events.on('reconnecting', () => reconnects++);
+  proxy.fallSilent();
+  await expect.poll(() => reconnects, noticed).toBeGreaterThan(0);
+  await expect.poll(() => events.status, noticed).toBe('ready');
+  await leave([commands, events], 1_000);
+});
+
+test('a planned failover', async () => {
+  await using own = await ownRedisSet({ downAfterMs: 1_000 });
+  await using store = await openTestStore({ access: accessTo(own.set.sentinels) });
+  const before = await own.set.master();
+  await askRedis(own.set.sentinelNodes[0]!.port, ['SENTINEL', 'FAILOVER', own.set.masterName]);
+  const isReplaced = async () => (await own.set.master()) !== before;
+  await waitFor(isReplaced, { timeoutMs: 20_000, what: 'no failover' });
+  const after = await own.set.master();
+  const moved = [`master ${after}`, 'up commit', 'up lock', 'up command'];
+  await expect.poll(() => store.seen, noticed).toEqual(expect.arrayContaining(moved));
+});
