@@ -39,8 +39,10 @@ export class SimulatedSentinels {
   /** What a Sentinel answers when it is asked for the master and the replicas. */
   answerOf(name: string): SentinelAnswer {
     const { master, down } = this.#named(name);
-    const isDown = new Map(NODES.map((node) => [addressOf(node), down.has(node)]));
-    return { master: addressOf(master), isDown };
+    const nodes = new Map(
+      NODES.map((node) => [addressOf(node), { isDown: down.has(node), priority: 100, infoAgeMs: 1 }]),
+    );
+    return { master: addressOf(master), nodes, isFailingOver: false };
   }
 
   /** Whom a majority names, or null. */

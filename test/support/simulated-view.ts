@@ -1,7 +1,7 @@
 // What one simulated client knows of the set: the real tracker, fed by asking simulated Sentinels.
 import type { Clock } from '../../src/items/ports.ts';
 import type { FreshView } from '../../src/redis/sentinel-watch.ts';
-import { type SentinelAnswer, SetViewTracker } from '../../src/redis/set-view.ts';
+import { namedByMajority, type SentinelAnswer, SetViewTracker } from '../../src/redis/set-view.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
 import { SENTINELS, type SimulatedSentinels } from './simulated-sentinels.ts';
 
@@ -17,7 +17,7 @@ export class SimulatedView {
   readonly #net: SimulatedNetwork;
   readonly #sentinels: SimulatedSentinels;
   readonly #clock: Clock;
-  readonly #tracker = new SetViewTracker(SENTINELS.length);
+  readonly #tracker = new SetViewTracker(SENTINELS.length, () => Number.NEGATIVE_INFINITY);
   #view: FreshView | null = null;
   #takenAtMs = Number.NEGATIVE_INFINITY;
 
@@ -39,12 +39,13 @@ export class SimulatedView {
       const askedAtMs = this.#clock.nowMs();
       const answers = await Promise.all(SENTINELS.map((sentinel) => this.#ask(sentinel)));
       this.named = answers.find((answer) => answer !== null)?.master ?? null;
-      const { master, ...rest } = this.#tracker.update(answers, askedAtMs);
+      const master = namedByMajority(answers);
+      const required = this.#tracker.update(answers, askedAtMs);
       if (master === null) {
         this.#takenAtMs = Number.NEGATIVE_INFINITY;
       } else {
         const before = this.#view?.master ?? master;
-        this.#view = { ...rest, master, masterPeers: new Set([master]) };
+        this.#view = { master, required, masterPeers: new Set([master]) };
         this.#takenAtMs = askedAtMs;
         if (before !== master) onMasterChange();
       }
