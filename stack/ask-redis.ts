@@ -1,14 +1,17 @@
 // One command to one Redis node or Sentinel, on a connection of its own.
 import { Redis } from 'ioredis';
 
+/** Where a node or a Sentinel listens. */
+export type RedisAddress = { readonly host: string; readonly port: number };
+
 /** Sends the command and returns the reply; throws when there is none within `timeoutMs`. */
 export async function askRedis(
-  port: number,
+  { host, port }: RedisAddress,
   [command, ...args]: [string, ...string[]],
   timeoutMs = 500,
 ): Promise<unknown> {
   const client = new Redis({
-    host: '127.0.0.1',
+    host,
     port,
     lazyConnect: true,
     retryStrategy: () => null,

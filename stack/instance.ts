@@ -9,6 +9,8 @@ export type InstanceOptions = {
   readonly launcher: Launcher;
   readonly name: string;
   readonly port: number;
+  /** Where it listens. */
+  readonly host?: string | undefined;
   /** As in REDIS_SENTINELS. */
   readonly sentinels: string;
   readonly masterName: string;
@@ -19,12 +21,14 @@ export type InstanceOptions = {
 };
 
 export class Instance extends Part {
+  readonly host: string;
   readonly port: number;
   /** Its own address, past nginx. */
   readonly url: string;
 
-  constructor({ launcher, name, port, sentinels, masterName, env, main = 'src/main.ts' }: InstanceOptions) {
-    const url = `http://127.0.0.1:${port}`;
+  constructor({ launcher, name, port, sentinels, masterName, env, ...options }: InstanceOptions) {
+    const { host = '127.0.0.1', main = 'src/main.ts' } = options;
+    const url = `http://${host}:${port}`;
     super({
       launcher,
       command: {
@@ -32,7 +36,7 @@ export class Instance extends Part {
         // The very Node that runs the stack, whatever PATH says.
         argv: [process.execPath, main],
         env: {
-          HOST: '127.0.0.1',
+          HOST: host,
           PORT: `${port}`,
           REDIS_SENTINELS: sentinels,
           REDIS_MASTER_NAME: masterName,
@@ -45,6 +49,7 @@ export class Instance extends Part {
       // Longer than SHUTDOWN_GRACE_MS, within which it ends by itself.
       stopGraceMs: 20_000,
     });
+    this.host = host;
     this.port = port;
     this.url = url;
   }

@@ -9,18 +9,20 @@ export type KeeperOptions = {
   readonly launcher: Launcher;
   readonly name: string;
   readonly port: number;
+  readonly host: string;
   /** As in REDIS_SENTINELS. */
   readonly sentinels: string;
   readonly masterName: string;
 };
 
 export class Keeper extends Part {
+  readonly host: string;
   readonly port: number;
   /** Where its health and metrics are. */
   readonly url: string;
 
-  constructor({ launcher, name, port, sentinels, masterName }: KeeperOptions) {
-    const url = `http://127.0.0.1:${port}`;
+  constructor({ launcher, name, port, host, sentinels, masterName }: KeeperOptions) {
+    const url = `http://${host}:${port}`;
     super({
       launcher,
       command: {
@@ -28,7 +30,7 @@ export class Keeper extends Part {
         // The very Node that runs the stack, whatever PATH says.
         argv: [process.execPath, 'src/keeper/main.ts'],
         env: {
-          HOST: '127.0.0.1',
+          HOST: host,
           PORT: `${port}`,
           REDIS_SENTINELS: sentinels,
           REDIS_MASTER_NAME: masterName,
@@ -39,6 +41,7 @@ export class Keeper extends Part {
       isReady: async () => (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1_000) })).status === 200,
       stopGraceMs: 5_000,
     });
+    this.host = host;
     this.port = port;
     this.url = url;
   }

@@ -1,11 +1,11 @@
 // Fits nginx.conf, the file that production uses, to local instances and ports.
 
-/** Where nginx is told to listen, and to whom it is told to pass requests. Ports of 127.0.0.1. */
-export type NginxPorts = { readonly listen: number; readonly status: number; readonly instances: readonly number[] };
+/** On which ports of 127.0.0.1 nginx is told to listen, and to which `host:port` it is told to pass requests. */
+export type NginxPorts = { readonly listen: number; readonly status: number; readonly instances: readonly string[] };
 
 /** Replaces the instances and the two ports in the text of nginx.conf; throws when it does not find them. */
 export function renderNginxConfig(production: string, { listen, status, instances }: NginxPorts): string {
-  const servers = instances.map((port) => `server 127.0.0.1:${port} max_fails=0;`).join('\n        ');
+  const servers = instances.map((address) => `server ${address} max_fails=0;`).join('\n        ');
   return [
     { what: /# upstream begin[^]*# upstream end/, by: servers },
     { what: /listen 8080;/, by: `listen 127.0.0.1:${listen};` },

@@ -15,8 +15,8 @@ export type NginxOptions = {
   readonly ports: Ports;
   /** Where it listens; by default a free port. */
   readonly port?: number | undefined;
-  /** Ports of the instances. */
-  readonly instances: readonly number[];
+  /** Where the instances listen, `host:port`. */
+  readonly instances: readonly string[];
 };
 
 export class Nginx extends Part {

@@ -7,11 +7,14 @@ import { Part } from './part.ts';
 
 const OPS = fileURLToPath(new URL('../ops/redis/', import.meta.url));
 export const MASTER_NAME = 'items';
+const LOOPBACK = '127.0.0.1';
 
 type NodeOptions = {
   readonly launcher: Launcher;
   readonly name: string;
   readonly port: number;
+  /** Where it listens, and where it sends from. */
+  readonly host?: string | undefined;
   readonly dir: string;
   readonly env: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
@@ -19,36 +22,47 @@ type NodeOptions = {
 
 /** A Redis node or a Sentinel: a part with an address. */
 export class RedisNode extends Part {
+  readonly host: string;
   readonly port: number;
   readonly address: string;
   /** Its directory: append-only file and configuration. Deleting it is losing the volume. */
   readonly dir: string;
 
   private constructor(script: string, options: NodeOptions) {
-    const { launcher, name, port, env, args = [] } = options;
+    const { launcher, name, port, env, host = LOOPBACK } = options;
     const dir = join(options.dir, name);
-    const common = { ANNOUNCE: '127.0.0.1', REDIS_MASTER_NAME: MASTER_NAME };
+    const common = { ANNOUNCE: host, REDIS_MASTER_NAME: MASTER_NAME };
+    // Otherwise connections to other nodes come from 127.0.0.1, and who is cut off by address would still get through.
+    const source = host === LOOPBACK ? [] : ['--bind-source-addr', host];
     super({
       launcher,
-      command: { name, argv: ['sh', join(OPS, script), ...args], env: { ...common, ...env }, dir },
-      isReady: async () => (await askRedis(port, ['PING'])) === 'PONG',
+      command: {
+        name,
+        argv: ['sh', join(OPS, script), ...source, ...(options.args ?? [])],
+        env: { ...common, ...env },
+        dir,
+      },
+      isReady: async () => (await askRedis({ host, port }, ['PING'])) === 'PONG',
       // Longer than shutdown-timeout in redis.conf.
       stopGraceMs: 12_000,
     });
+    this.host = host;
     this.port = port;
-    this.address = `127.0.0.1:${port}`;
+    this.address = `${host}:${port}`;
     this.dir = dir;
   }
 
   /** A data node, which asks the `sentinels` in its environment whom to follow. */
   static data(options: NodeOptions): RedisNode {
-    const env = { REDIS_PORT: `${options.port}`, REDIS_BIND: '127.0.0.1', REDIS_DIR: join(options.dir, options.name) };
+    const { port, host = LOOPBACK } = options;
+    const env = { REDIS_PORT: `${port}`, REDIS_BIND: host, REDIS_DIR: join(options.dir, options.name) };
     return new RedisNode('start-redis.sh', { ...options, env: { ...env, ...options.env } });
   }
 
   static sentinel(options: NodeOptions): RedisNode {
     const dir = join(options.dir, options.name);
-    const env = { SENTINEL_PORT: `${options.port}`, SENTINEL_BIND: '127.0.0.1', SENTINEL_DIR: dir };
+    const { port, host = LOOPBACK } = options;
+    const env = { SENTINEL_PORT: `${port}`, SENTINEL_BIND: host, SENTINEL_DIR: dir };
     return new RedisNode('start-sentinel.sh', { ...options, env: { ...env, ...options.env } });
   }
 }

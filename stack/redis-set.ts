@@ -23,6 +23,8 @@ export type RedisSetOptions = {
   readonly restart?: boolean;
   /** Further arguments for redis-server, such as `['--maxmemory', '8mb']`. */
   readonly redisArgs?: readonly string[];
+  /** The address of each part by its name; by default all are on 127.0.0.1 and differ by port. */
+  readonly hostOf?: (name: string) => string;
   /** Where ports are taken from; by default a block of the set's own. */
   readonly ports?: Ports;
   /** Whether to return only once the set has settled, by default true. Saving works earlier, failovers do not. */
@@ -40,21 +42,31 @@ export async function startRedisSet(options: RedisSetOptions): Promise<RedisSet>
   const ports = options.ports ?? cleanup.use(await Ports.reserve());
   const redisPorts = await portsFor('redis', replicas + 1, ports);
   const sentinelPorts = await portsFor('sentinel', sentinels, ports);
-  const addresses = sentinelPorts.map(([, port]) => `127.0.0.1:${port}`).join(',');
+  const { hostOf = () => '127.0.0.1' } = options;
+  const addresses = sentinelPorts.map(([name, port]) => `${hostOf(name)}:${port}`).join(',');
   const env = {
-    INITIAL_MASTER: `127.0.0.1:${redisPorts[0]?.[1]}`,
+    INITIAL_MASTER: `${hostOf('redis-1')}:${redisPorts[0]?.[1]}`,
     QUORUM: `${Math.floor(sentinels / 2) + 1}`,
     ...(downAfterMs === undefined ? {} : { DOWN_AFTER_MS: `${downAfterMs}` }),
   };
   const nodeEnv = { SENTINELS: addresses, REPLICA_PRIORITY: keepers === 0 ? '100' : '0' };
-  const sentinelNodes = sentinelPorts.map(([name, port]) => RedisNode.sentinel({ launcher, dir, name, port, env }));
+  const sentinelNodes = sentinelPorts.map(([name, port]) =>
+    RedisNode.sentinel({ launcher, dir, name, port, host: hostOf(name), env }),
+  );
   const nodes = redisPorts.map(([name, port]) =>
-    RedisNode.data({ launcher, dir, name, port, env: nodeEnv, args: redisArgs }),
+    RedisNode.data({ launcher, dir, name, port, host: hostOf(name), env: nodeEnv, args: redisArgs }),
   );
   const keeperLauncher = new LocalLauncher(join(dir, 'logs'));
   const keeperParts = (await portsFor('keeper', keepers, ports)).map(
     ([name, port]) =>
-      new Keeper({ launcher: keeperLauncher, name, port, sentinels: addresses, masterName: MASTER_NAME }),
+      new Keeper({
+        launcher: keeperLauncher,
+        name,
+        port,
+        host: hostOf(name),
+        sentinels: addresses,
+        masterName: MASTER_NAME,
+      }),
   );
   // Undone backwards: with the Sentinels gone first, there is no failover on the way out.
   cleanup.defer(() => stopAll(nodes));
@@ -102,7 +114,7 @@ export class RedisSet implements AsyncDisposable {
 
   /** The same as a node, to kill or to pause it. */
   async masterNode(): Promise<RedisNode> {
-    const address = await masterAddress(this.sentinelNodes.map(({ port }) => port));
+    const address = await masterAddress(this.sentinelNodes);
     const node = this.nodes.find((candidate) => candidate.address === address);
     if (node === undefined) throw new Error('No majority of the Sentinels names a master.');
     return node;

@@ -1,12 +1,12 @@
 // What the Sentinels of a set say together.
-import { askRedis, fields } from './ask-redis.ts';
+import { askRedis, fields, type RedisAddress } from './ask-redis.ts';
 import { MASTER_NAME, type RedisNode } from './redis-node.ts';
 import { waitFor } from './wait.ts';
 
 /** `host:port` of the node that a majority of the Sentinels names, or null. */
-export async function masterAddress(sentinelPorts: readonly number[]): Promise<string | null> {
+export async function masterAddress(sentinels: readonly RedisAddress[]): Promise<string | null> {
   const answers = await Promise.allSettled(
-    sentinelPorts.map((port) => askRedis(port, ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME])),
+    sentinels.map((sentinel) => askRedis(sentinel, ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME])),
   );
   const votes = new Map<string, number>();
   for (const answer of answers) {
@@ -14,7 +14,7 @@ export async function masterAddress(sentinelPorts: readonly number[]): Promise<s
     const address = (answer.value as string[]).join(':');
     votes.set(address, (votes.get(address) ?? 0) + 1);
   }
-  return [...votes].find(([, count]) => count * 2 > sentinelPorts.length)?.[0] ?? null;
+  return [...votes].find(([, count]) => count * 2 > sentinels.length)?.[0] ?? null;
 }
 
 /**
@@ -27,37 +27,36 @@ export async function waitUntilSettled(
   timeoutMs: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  const ports = sentinels.map(({ port }) => port);
   const condition = async (): Promise<boolean> =>
-    (await doSentinelsAgree(ports, nodes.length - 1)) && (await isAllOnDisk(nodes));
+    (await doSentinelsAgree(sentinels, nodes.length - 1)) && (await isAllOnDisk(nodes));
   const what = `The Redis set (${nodes.length} nodes, ${sentinels.length} Sentinels) did not settle`;
-  await setSentinelPace(ports, 'fast');
+  await setSentinelPace(sentinels, 'fast');
   try {
     await waitFor(condition, { timeoutMs, what, signal });
   } finally {
-    await setSentinelPace(ports, 'default');
+    await setSentinelPace(sentinels, 'default');
   }
 }
 
 /** A replica that has just received a full copy has nothing on disk until its append-only file is made anew. */
 async function isAllOnDisk(nodes: readonly RedisNode[]): Promise<boolean> {
-  const replies = await Promise.all(nodes.map(({ port }) => askRedis(port, ['INFO', 'persistence'])));
+  const replies = await Promise.all(nodes.map((node) => askRedis(node, ['INFO', 'persistence'])));
   return replies.every((reply) => /aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r/.test(String(reply)));
 }
 
 /** Whether all Sentinels see one and the same healthy master, that many replicas that could replace it, and each other. */
-async function doSentinelsAgree(sentinelPorts: readonly number[], replicas: number): Promise<boolean> {
+async function doSentinelsAgree(sentinels: readonly RedisAddress[], replicas: number): Promise<boolean> {
   const masters = await Promise.all(
-    sentinelPorts.map((port) => healthyMaster(port, replicas, sentinelPorts.length - 1)),
+    sentinels.map((sentinel) => healthyMaster(sentinel, replicas, sentinels.length - 1)),
   );
   return masters.every((master) => master !== null && master === masters[0]);
 }
 
-async function healthyMaster(port: number, replicas: number, otherSentinels: number): Promise<string | null> {
+async function healthyMaster(sentinel: RedisAddress, replicas: number, otherSentinels: number): Promise<string | null> {
   const [masterReply, replicaReply, sentinelReply] = await Promise.all([
-    askRedis(port, ['SENTINEL', 'MASTER', MASTER_NAME]),
-    askRedis(port, ['SENTINEL', 'REPLICAS', MASTER_NAME]),
-    askRedis(port, ['SENTINEL', 'SENTINELS', MASTER_NAME]),
+    askRedis(sentinel, ['SENTINEL', 'MASTER', MASTER_NAME]),
+    askRedis(sentinel, ['SENTINEL', 'REPLICAS', MASTER_NAME]),
+    askRedis(sentinel, ['SENTINEL', 'SENTINELS', MASTER_NAME]),
   ]);
   const master = fields(masterReply);
   const following = (replicaReply as unknown[])
@@ -66,13 +65,14 @@ async function healthyMaster(port: number, replicas: number, otherSentinels: num
       (replica) =>
         replica['flags'] === 'slave' &&
         replica['master-link-status'] === 'ok' &&
+        replica['master-host'] === master['ip'] &&
         replica['slave-priority'] !== '0' &&
         replica['master-port'] === master['port'],
     );
   // Not "sentinel" and nothing else: "master_down", what it last said of an old master, stays for 5 s.
   const watching = (sentinelReply as unknown[])
     .map(fields)
-    .filter((sentinel) => !/s_down|disconnected/.test(sentinel['flags'] ?? ''));
+    .filter((other) => !/s_down|disconnected/.test(other['flags'] ?? ''));
   const healthy =
     master['flags'] === 'master' &&
     master['role-reported'] === 'master' &&
@@ -85,9 +85,9 @@ async function healthyMaster(port: number, replicas: number, otherSentinels: num
  * Sets how often the Sentinels look around: by default every 10 s at the nodes and every 2 s for each other, which makes
  * the start of a set take that long. They forget it when they restart.
  */
-async function setSentinelPace(sentinelPorts: readonly number[], pace: 'default' | 'fast'): Promise<void> {
+async function setSentinelPace(sentinels: readonly RedisAddress[], pace: 'default' | 'fast'): Promise<void> {
   const [info, publish] = pace === 'fast' ? ['200', '200'] : ['10000', '2000'];
   const command: [string, ...string[]] = ['SENTINEL', 'DEBUG', 'INFO-PERIOD', info, 'PUBLISH-PERIOD', publish];
   // A Sentinel that is down has nothing to be set.
-  await Promise.allSettled(sentinelPorts.map((port) => askRedis(port, command)));
+  await Promise.allSettled(sentinels.map((sentinel) => askRedis(sentinel, command)));
 }

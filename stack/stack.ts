@@ -24,6 +24,8 @@ export type StackOptions = {
   /** What an instance runs, instead of src/main.ts. */
   readonly main?: string;
   readonly redisArgs?: readonly string[];
+  /** The address of each part by its name; by default all are on 127.0.0.1 and differ by port. */
+  readonly hostOf?: (name: string) => string;
   readonly launcher?: Launcher;
   /** Hears of what is up and what died, in short lines. */
   readonly say?: (line: string) => void;
@@ -57,7 +59,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   for (let i = 1; i <= (options.instances ?? 2); i++) {
     const name = `instance-${i}`;
     const port = await ports.get(name);
-    instances.push(new Instance({ launcher, name, port, sentinels, masterName, env, main }));
+    instances.push(
+      new Instance({ launcher, name, port, host: options.hostOf?.(name), sentinels, masterName, env, main }),
+    );
   }
   await Promise.all(
     instances.map(async (instance) => {
@@ -66,7 +70,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     }),
   );
 
-  const nginx = await Nginx.create({ launcher, dir, ports, port: options.port, instances: instances.map(toPort) });
+  const nginx = await Nginx.create({ launcher, dir, ports, port: options.port, instances: instances.map(toAddress) });
   cleanup.use(nginx);
   await start(nginx);
   say(`nginx is up, ${nginx.url}`);
@@ -113,6 +117,6 @@ export class Stack implements AsyncDisposable {
   }
 }
 
-function toPort({ port }: Instance): number {
-  return port;
+function toAddress({ host, port }: Instance): string {
+  return `${host}:${port}`;
 }

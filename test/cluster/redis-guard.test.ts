@@ -16,10 +16,10 @@ let set: RedisSet;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'items-guard-'));
   set = await startRedisSet({ launcher: new LocalLauncher(join(dir, 'logs')), dir, downAfterMs: 1_000 });
-  const { port } = await set.masterNode();
+  const master = await set.masterNode();
   // More than the 200 bytes up to which the guard takes a node for an empty one.
-  await askRedis(port, ['SET', 'filling', 'x'.repeat(1_000)]);
-  await askRedis(port, ['SET', 'kept', 'yes']);
+  await askRedis(master, ['SET', 'filling', 'x'.repeat(1_000)]);
+  await askRedis(master, ['SET', 'kept', 'yes']);
   await expectEverywhere('yes');
 });
 afterEach(async () => {
@@ -34,10 +34,10 @@ async function expectEverywhere(value: string): Promise<void> {
   await waitFor(isEverywhere, { timeoutMs: 60_000, what: 'not every node had what was written' });
 }
 
-const read = ({ port }: RedisNode) => askRedis(port, ['GET', 'kept']);
+const read = (node: RedisNode) => askRedis(node, ['GET', 'kept']);
 
-const isWritten = async ({ port }: RedisNode) =>
-  String(await askRedis(port, ['INFO', 'persistence'])).includes('aof_buffer_length:0\r');
+const isWritten = async (node: RedisNode) =>
+  String(await askRedis(node, ['INFO', 'persistence'])).includes('aof_buffer_length:0\r');
 
 const killAll = (nodes: readonly RedisNode[]) => Promise.all(nodes.map((node) => node.kill()));
 const startAll = (nodes: readonly RedisNode[]) => Promise.all(nodes.map((node) => node.start()));
@@ -106,7 +106,7 @@ test('Sentinels that lost their memory do not make a stale former master the mas
   const isReplaced = async () => (await set.master()) !== stale.address;
   await waitFor(isReplaced, { timeoutMs: 60_000, what: 'no failover' });
   const newest = await set.masterNode();
-  await askRedis(newest.port, ['SET', 'kept', 'newer']);
+  await askRedis(newest, ['SET', 'kept', 'newer']);
   await waitFor(() => isWritten(newest), { timeoutMs: 10_000, what: 'the append-only file was not written' });
   await killAll([...set.nodes, ...set.sentinelNodes]);
   for (const sentinel of set.sentinelNodes) await rm(sentinel.dir, { recursive: true });
@@ -116,9 +116,9 @@ test('Sentinels that lost their memory do not make a stale former master the mas
   await startAll(set.nodes.filter((node) => node !== stale));
 
   // What the operator does.
-  for (const { port } of set.sentinelNodes) {
-    await askRedis(port, ['SENTINEL', 'REMOVE', set.masterName]);
-    await askRedis(port, ['SENTINEL', 'MONITOR', set.masterName, '127.0.0.1', `${newest.port}`, '2']);
+  for (const sentinel of set.sentinelNodes) {
+    await askRedis(sentinel, ['SENTINEL', 'REMOVE', set.masterName]);
+    await askRedis(sentinel, ['SENTINEL', 'MONITOR', set.masterName, '127.0.0.1', `${newest.port}`, '2']);
   }
   await writeFile(join(newest.dir, 'start-as-master'), '');
   await set.settled();

@@ -33,7 +33,7 @@ const priorities = () =>
   Promise.all(
     stack.redis.nodes
       .filter(({ running }) => running)
-      .map(({ port }) => askRedis(port, ['CONFIG', 'GET', 'replica-priority'])),
+      .map((node) => askRedis(node, ['CONFIG', 'GET', 'replica-priority'])),
   );
 
 test('under load, to the node that was asked for: no client sees an error and nothing is lost', async () => {
@@ -47,7 +47,7 @@ test('under load, to the node that was asked for: no client sees an error and no
   expect(output).toContain(`${target.address} is master`);
   expect(code).toBe(0);
   expect(await stack.redis.master()).toBe(target.address);
-  expect(await askRedis(before.port, ['ROLE'])).toEqual([
+  expect(await askRedis(before, ['ROLE'])).toEqual([
     'slave',
     '127.0.0.1',
     target.port,

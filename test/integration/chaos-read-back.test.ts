@@ -33,7 +33,8 @@ async function save(store: TestStore): Promise<Journal> {
 
 /** The master first, then the replicas. */
 async function nodePorts(): Promise<number[]> {
-  const sentinel = Number(inject('sentinels').split(',')[0]!.split(':')[1]);
+  const [host, sentinelPort] = inject('sentinels').split(',')[0]!.split(':');
+  const sentinel = { host: host!, port: Number(sentinelPort) };
   const master = fields(await askRedis(sentinel, ['SENTINEL', 'MASTER', MASTER_NAME]));
   const replicas = (await askRedis(sentinel, ['SENTINEL', 'REPLICAS', MASTER_NAME])) as unknown[];
   return [master, ...replicas.map(fields)].map(({ port }) => Number(port));

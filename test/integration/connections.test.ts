@@ -36,11 +36,11 @@ test('a planned failover leaves no connection at the former master', async () =>
   await using own = await ownRedisSet({ downAfterMs: 1_000 });
   await using store = await openTestStore({ access: accessTo(own.set.sentinels), ackTimeoutMs: 300 });
   const before = await own.set.masterNode();
-  await askRedis(own.set.sentinelNodes[0]!.port, ['SENTINEL', 'FAILOVER', own.set.masterName]);
+  await askRedis(own.set.sentinelNodes[0]!, ['SENTINEL', 'FAILOVER', own.set.masterName]);
   await waitFor(async () => (await own.set.master()) !== before.address, { timeoutMs: 20_000, what: 'no failover' });
   await waitFor(
     async () => {
-      const clients = String(await askRedis(before.port, ['CLIENT', 'LIST', 'TYPE', 'normal']));
+      const clients = String(await askRedis(before, ['CLIENT', 'LIST', 'TYPE', 'normal']));
       return !/name=items-(commit|lock|command)/.test(clients);
     },
     { timeoutMs: 20_000, what: 'the connections did not leave the former master' },

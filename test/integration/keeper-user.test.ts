@@ -66,9 +66,9 @@ test('a keeper with a password is let in with that one only', async () => {
   };
   try {
     await using own = await ownRedisSet({ launcher, replicas: 0, sentinels: 1 });
-    const { port } = await own.set.masterNode();
-    expect(await askRedis(port, ['AUTH', 'keeper', password])).toBe('OK');
-    await expect(askRedis(port, ['AUTH', 'keeper', 'any'])).rejects.toThrow(/^WRONGPASS/);
+    const master = await own.set.masterNode();
+    expect(await askRedis(master, ['AUTH', 'keeper', password])).toBe('OK');
+    await expect(askRedis(master, ['AUTH', 'keeper', 'any'])).rejects.toThrow(/^WRONGPASS/);
   } finally {
     await rm(logDir, { recursive: true });
   }

@@ -82,7 +82,7 @@ test('a planned failover', async () => {
   await using own = await ownRedisSet({ downAfterMs: 1_000 });
   await using store = await openTestStore({ access: accessTo(own.set.sentinels) });
   const before = await own.set.master();
-  await askRedis(own.set.sentinelNodes[0]!.port, ['SENTINEL', 'FAILOVER', own.set.masterName]);
+  await askRedis(own.set.sentinelNodes[0]!, ['SENTINEL', 'FAILOVER', own.set.masterName]);
   const isReplaced = async () => (await own.set.master()) !== before;
   await waitFor(isReplaced, { timeoutMs: 20_000, what: 'no failover' });
   const after = await own.set.master();

@@ -39,7 +39,7 @@ export async function resumeAll(...nodes: readonly RedisNode[]): Promise<void> {
 
 async function becomes(node: RedisNode, answering: boolean): Promise<void> {
   const answers = () =>
-    askRedis(node.port, ['PING']).then(
+    askRedis(node, ['PING']).then(
       () => true,
       () => false,
     );
