@@ -1,0 +1,139 @@
+// Redis alive but unable: out of memory, disk full, loading, busy, paused, without its scripts or its replicas.
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RedisNode } from '../../stack/redis-node.ts';
+import { waitFor } from '../../stack/wait.ts';
+import type { Chaos } from '../chaos.ts';
+import { fact, failover, reason, type Scenario, unconfirmed } from '../scenario.ts';
+import { switchOver } from './masters.ts';
+
+const LOADED_AGAIN = 'a script that had to be loaded again';
+const DISK_FULL = 'a full disk';
+/** About as many commands as an item has in the append-only file. */
+const COMMANDS_PER_SAVE = 6;
+
+export const STORES: readonly Scenario[] = [
+  {
+    name: 'script-flush',
+    row: '17',
+    what: 'the script cache flushed again and again, then a new master',
+    mustSee: [fact(LOADED_AGAIN), failover],
+    async run(chaos) {
+      const master = await chaos.master();
+      const loads = async (): Promise<number> =>
+        Number(
+          /^cmdstat_script\|load:calls=(\d+)/m.exec(String(await chaos.ask(master, 'INFO', 'commandstats')))?.[1] ?? 0,
+        );
+      const before = await loads();
+      chaos.fault('SCRIPT FLUSH, 100 times');
+      for (let i = 0; i < 100; i++) {
+        await Promise.all(chaos.set.nodes.map((node) => chaos.ask(node, 'SCRIPT', 'FLUSH', 'SYNC')));
+        await chaos.rest(chaos.dice.between(0, 60));
+      }
+      if ((await loads()) > before + 5) chaos.fact(LOADED_AGAIN);
+      await switchOver(chaos);
+    },
+  },
+  {
+    name: 'out-of-memory',
+    row: '20',
+    what: 'maxmemory of the master below what it holds, for 4 s',
+    mustSee: [reason('oom')],
+    run: (chaos) => withSetting(chaos, 'maxmemory', '1mb', 4_000),
+  },
+  {
+    name: 'disk-full',
+    row: '20',
+    what: 'the disk under the master’s append-only file full, for 5 s',
+    needs: ['namespace'],
+    mustSee: [fact(DISK_FULL), reason('misconf')],
+    async run(chaos) {
+      const master = await chaos.master();
+      const filler = join(master.dir, 'filler');
+      chaos.fault(`fill the disk of ${master.name}`);
+      try {
+        fillDisk(filler);
+        chaos.fact(DISK_FULL);
+        await chaos.rest(5_000);
+      } finally {
+        rmSync(filler, { force: true });
+      }
+    },
+  },
+  {
+    name: 'no-replicas',
+    row: '20',
+    what: 'the master takes no writes for want of replicas (min-replicas-to-write), for 3 s',
+    mustSee: [reason('noreplicas')],
+    run: (chaos) => withSetting(chaos, 'min-replicas-to-write', '3', 3_000),
+  },
+  {
+    name: 'loading',
+    row: '20',
+    what: 'the master loads its append-only file for some seconds',
+    mustSee: [reason('loading')],
+    async run(chaos) {
+      const master = await chaos.master();
+      const commands = Math.max(1, Number(await chaos.ask(master, 'DBSIZE')) * COMMANDS_PER_SAVE);
+      await chaos.ask(master, 'CONFIG', 'SET', 'loading-process-events-interval-bytes', '1024');
+      await chaos.ask(master, 'CONFIG', 'SET', 'key-load-delay', `${Math.max(1, Math.round(3_000_000 / commands))}`);
+      chaos.fault(`${master.name} loads its data anew`);
+      // No answer before it is done.
+      await chaos.ask(master, 'DEBUG', 'LOADAOF').catch(() => {});
+      const isLoaded = async (): Promise<boolean> =>
+        /^loading:0/m.test(String(await chaos.ask(master, 'INFO', 'persistence')));
+      await waitFor(isLoaded, { timeoutMs: 60_000, what: `${master.name} did not finish loading` });
+      await chaos.ask(master, 'CONFIG', 'SET', 'key-load-delay', '0');
+    },
+  },
+  {
+    name: 'busy',
+    row: '20',
+    what: 'somebody’s script keeps the master busy for 2.5 s, twice',
+    mustSee: [reason('busy')],
+    async run(chaos) {
+      for (let i = 0; i < 2; i++) {
+        const master = await chaos.master();
+        chaos.fault(`${master.name} is busy for 2.5 s`);
+        const loop = `local t = redis.call("TIME")[1] + 3 while redis.call('TIME')[1] + 0 < t do end return 1`;
+        await chaos.ask(master, 'EVAL', loop, '0').catch(() => {});
+        await chaos.rest(3_000);
+      }
+    },
+  },
+  {
+    name: 'client-pause',
+    row: '20',
+    what: 'the master puts all writes off for 5 s (CLIENT PAUSE)',
+    mustSee: [unconfirmed],
+    async run(chaos) {
+      const master = await chaos.master();
+      chaos.fault(`CLIENT PAUSE at ${master.name}`);
+      await chaos.ask(master, 'CLIENT', 'PAUSE', '5000', 'WRITE');
+      await chaos.rest(5_000);
+    },
+  },
+];
+
+async function withSetting(chaos: Chaos, name: string, value: string, ms: number): Promise<void> {
+  const master: RedisNode = await chaos.master();
+  const [, before] = (await chaos.ask(master, 'CONFIG', 'GET', name)) as [string, string];
+  chaos.fault(`${name} ${value} at ${master.name}`);
+  await chaos.ask(master, 'CONFIG', 'SET', name, value);
+  await chaos.rest(ms);
+  await chaos.ask(master, 'CONFIG', 'SET', name, before);
+}
+
+/** Writes until there is no room left; throws when there is more than any test gives a node. */
+function fillDisk(path: string): void {
+  const chunk = Buffer.alloc(1 << 20);
+  for (let written = 0; written < 1 << 30; written += chunk.length) {
+    try {
+      writeFileSync(path, chunk, { flag: 'a' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return;
+      throw error;
+    }
+  }
+  throw new Error(`${path} is on a file system without a limit.`);
+}
