@@ -51,10 +51,12 @@ export class System implements AsyncDisposable {
     const options: StackOptions = {
       dir,
       instances: 3,
+      keepers: 2,
       downAfterMs: 1_000,
       // For the scenario in which a node loads its data anew; "local" is 127.0.0.1, where we ask from.
       redisArgs: ['--enable-debug-command', 'local'],
-      env: { ...environment(dir), ...controlled(control) },
+      env: { ...preloads(dir), LOCK_TTL_MS: `${LOCK_TTL_MS}`, SHUTDOWN_GRACE_MS: '5000', ...controlled(control) },
+      keeperEnv: preloads(dir),
       ...(control === undefined || control === 'acks-1' ? {} : { main: 'chaos/instance.ts' }),
       ...(isolated ? { hostOf } : {}),
       say,
@@ -74,14 +76,10 @@ export class System implements AsyncDisposable {
   }
 }
 
-function environment(dir: string): Record<string, string> {
+/** Lets a program of ours send from its own address, and be told another time of day. */
+function preloads(dir: string): Record<string, string> {
   const imports = PRELOADED.map((file) => `--import=${new URL(file, import.meta.url).href}`);
-  return {
-    NODE_OPTIONS: imports.join(' '),
-    CHAOS_CLOCKS: clockDirOf(dir),
-    LOCK_TTL_MS: `${LOCK_TTL_MS}`,
-    SHUTDOWN_GRACE_MS: '5000',
-  };
+  return { NODE_OPTIONS: imports.join(' '), CHAOS_CLOCKS: clockDirOf(dir) };
 }
 
 function controlled(control: Control | undefined): Record<string, string> {

@@ -13,6 +13,8 @@ export type KeeperOptions = {
   /** As in REDIS_SENTINELS. */
   readonly sentinels: string;
   readonly masterName: string;
+  /** Further settings of the keeper. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
 };
 
 export class Keeper extends Part {
@@ -21,7 +23,7 @@ export class Keeper extends Part {
   /** Where its health and metrics are. */
   readonly url: string;
 
-  constructor({ launcher, name, port, host, sentinels, masterName }: KeeperOptions) {
+  constructor({ launcher, name, port, host, sentinels, masterName, env }: KeeperOptions) {
     const url = `http://${host}:${port}`;
     super({
       launcher,
@@ -35,6 +37,7 @@ export class Keeper extends Part {
           REDIS_SENTINELS: sentinels,
           REDIS_MASTER_NAME: masterName,
           REDIS_USERNAME: 'keeper',
+          ...env,
         },
         dir: ROOT,
       },

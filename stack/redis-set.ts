@@ -17,6 +17,8 @@ export type RedisSetOptions = {
   readonly sentinels?: number;
   /** By default one. Without any, replicas are promotable from the start and nobody demotes a former master early. */
   readonly keepers?: number;
+  /** Further settings of the keepers. */
+  readonly keeperEnv?: Readonly<Record<string, string>>;
   /** Silence after which a node counts as down. Only read when the directory is new. */
   readonly downAfterMs?: number;
   /** Starts again what dies, as a container engine would. Otherwise what was killed stays dead until start(). */
@@ -66,6 +68,7 @@ export async function startRedisSet(options: RedisSetOptions): Promise<RedisSet>
         host: hostOf(name),
         sentinels: addresses,
         masterName: MASTER_NAME,
+        env: options.keeperEnv,
       }),
   );
   // Undone backwards: with the Sentinels gone first, there is no failover on the way out.

@@ -21,6 +21,9 @@ export type StackOptions = {
   readonly restart?: boolean;
   /** Further settings of the instances. */
   readonly env?: Readonly<Record<string, string>>;
+  /** By default one; see `RedisSetOptions`. */
+  readonly keepers?: number;
+  readonly keeperEnv?: Readonly<Record<string, string>>;
   /** What an instance runs, instead of src/main.ts. */
   readonly main?: string;
   readonly redisArgs?: readonly string[];
