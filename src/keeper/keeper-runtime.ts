@@ -35,17 +35,14 @@ export async function startKeeper(config: KeeperConfig, version: string, logger:
   const access = accessOf(config);
   const nodes = new SetNodes(access);
   undo.defer(() => nodes.close());
-  const keeper = new Keeper(nodes, observeKeeper(metrics, logger, kinds));
+  const keeper = new Keeper(nodes, observeKeeper(metrics, logger, kinds, readiness));
   const connections = observeConnections(metrics, logger);
   const watch = watchSet(access, connections, {
     inSyncLagMs: IN_SYNC_LAG_MS,
     onMasterChange: ({ master }) => connections.masterChanged(master),
     onPoll(poll: Poll) {
-      metrics.looks.inc();
-      void keeper.see(poll).then(() => {
-        // Before that nobody could replace the master, so whoever waits for the set to be up should wait for this too.
-        if ([...kinds.values()].includes('promotable')) readiness.started();
-      });
+      if (poll.confirmed !== null) metrics.looks.inc();
+      void keeper.see(poll);
     },
   });
   undo.defer(() => watch?.close());
@@ -58,9 +55,18 @@ export async function startKeeper(config: KeeperConfig, version: string, logger:
   return { url: urlOf(app), close: () => parts.disposeAsync() };
 }
 
-function observeKeeper(metrics: KeeperMetrics, logger: Logger, kinds: Map<string, NodeKind>): KeeperObserver {
+function observeKeeper(
+  metrics: KeeperMetrics,
+  logger: Logger,
+  kinds: Map<string, NodeKind>,
+  readiness: Readiness,
+): KeeperObserver {
   return {
-    looked: (node, kind) => kinds.set(node, kind),
+    looked(node, kind) {
+      kinds.set(node, kind);
+      // Before that nobody could replace the master, so whoever waits for the set to be up should wait for this too.
+      if (kind === 'promotable') readiness.started();
+    },
     forgotten(known) {
       for (const node of kinds.keys()) if (!known.has(node)) kinds.delete(node);
     },

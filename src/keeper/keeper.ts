@@ -35,6 +35,8 @@ export class Keeper {
   readonly #nowMs: () => number;
   readonly #marks = new Marks();
   readonly #busy = new Set<string>();
+  /** Those that missed something and are known to be at 0. */
+  readonly #lowered = new Set<string>();
   #latest: Poll | null = null;
 
   constructor(nodes: Nodes, observer: KeeperObserver, nowMs: () => number = () => performance.now()) {
@@ -45,8 +47,9 @@ export class Keeper {
 
   /** Takes in a poll of the set; resolves when every node has been seen to. Never throws for a fault of a node. */
   async see(poll: Poll): Promise<void> {
+    const { confirmed, ...rest } = poll;
     this.#latest = poll;
-    this.#marks.see(poll);
+    if (confirmed !== null) this.#marks.see({ ...rest, ...confirmed });
     this.#nodes.keepOnly(poll.known);
     this.#observer.forgotten(poll.known);
     // Each by itself: one that does not answer must not hold the others up until the poll is too old.
@@ -57,19 +60,42 @@ export class Keeper {
     if (this.#busy.has(node)) return;
     this.#busy.add(node);
     try {
+      if (this.#marks.missed.has(node) && !this.#lowered.has(node)) void this.#lower(node);
       const state = await this.#nodes.read(node);
-      this.#observer.looked(node, kindOf(node, state, poll));
-      for (const action of this.#marks.decide(node, state, poll)) await this.#act(node, action, poll);
+      const { confirmed, ...rest } = poll;
+      this.#observer.looked(node, kindOf(node, state, confirmed?.master));
+      if (confirmed === null) return;
+      for (const action of this.#marks.decide(node, state, { ...rest, ...confirmed })) {
+        if (this.#isCurrent(poll)) await this.#act(node, action);
+      }
     } finally {
       this.#busy.delete(node);
     }
   }
 
-  async #act(node: string, action: Action, poll: Poll): Promise<void> {
-    if (this.#nowMs() - poll.askedAtMs > MAX_AGE_MS || this.#latest?.master !== poll.master) return;
+  /**
+   * At once, and before the node is read: a paused node finds this in its socket when it goes on, before any Sentinel has
+   * had the time to promote it. Needs no master and no fresh view, because 0 is never wrong.
+   */
+  async #lower(node: string): Promise<void> {
+    try {
+      await this.#nodes.setPriority(node, 0);
+      this.#lowered.add(node);
+      this.#observer.done(node, { kind: 'set_priority', priority: 0 });
+    } catch {
+      // It is down or out of reach, as it mostly is when it misses something: tried again with every poll.
+    }
+  }
+
+  #isCurrent({ askedAtMs, confirmed }: Poll): boolean {
+    return this.#nowMs() - askedAtMs <= MAX_AGE_MS && this.#latest?.confirmed?.master === confirmed?.master;
+  }
+
+  async #act(node: string, action: Action): Promise<void> {
     try {
       if (action.kind === 'follow') await this.#nodes.follow(node, action.master);
       else await this.#nodes.setPriority(node, action.priority);
+      this.#lowered.delete(node);
       this.#observer.done(node, action);
     } catch (error) {
       this.#observer.failed(node, action, error as Error);
@@ -77,7 +103,7 @@ export class Keeper {
   }
 }
 
-function kindOf(node: string, state: NodeState | null, { master }: Poll): NodeKind {
+function kindOf(node: string, state: NodeState | null, master: string | undefined): NodeKind {
   if (state === null) return 'unreachable';
   if (node === master) return 'master';
   return state.priority === 0 ? 'not_promotable' : 'promotable';

@@ -4,8 +4,7 @@ import type { NodeState } from '../redis/set-nodes.ts';
 
 export type Action =
   /** 0 keeps Sentinel from promoting the node. */
-  | { readonly kind: 'set_priority'; readonly priority: typeof PROMOTABLE | 0 }
-  | { readonly kind: 'follow'; readonly master: string };
+  { readonly kind: 'set_priority'; readonly priority: number } | { readonly kind: 'follow'; readonly master: string };
 
 /** What Redis has by default; alike on all replicas, so that Sentinel prefers the one with the most data. */
 export const PROMOTABLE = 100;
@@ -17,12 +16,12 @@ const IN_SYNC_FOR_MS = 2_500;
 /** One look at a node may be older than what the Sentinels have just agreed on. */
 const STALE_LOOKS = 2;
 
-type Seen = Pick<Poll, 'askedAtMs' | 'master' | 'required' | 'known' | 'answers' | 'inSync' | 'role'>;
+type Seen = Omit<Poll, 'confirmed'> & NonNullable<Poll['confirmed']>;
 
 /**
  * The replica-priority as the mark of a replica that is in sync: the master carries 0, because when it comes back it is
  * behind; a replica gets 100 when it has been in sync for a while and has its data on disk, and 0 when it may have missed
- * a save that was acknowledged without it. Nothing is decided without a fresh view and the word of the master itself.
+ * a save that was acknowledged without it. Without a fresh view and the word of the master itself nothing is decided.
  */
 export class Marks {
   readonly #former = new Set<string>();
@@ -30,16 +29,22 @@ export class Marks {
   readonly #staleLooks = new Map<string, number>();
   #master: string | null = null;
 
+  /** The nodes that may have missed something, and must get 0 as soon as they can be reached, master or not. */
+  get missed(): ReadonlySet<string> {
+    return this.#missed;
+  }
+
   /** Takes in what the Sentinels and the master say. */
-  see({ master, known, required, inSync, role }: Seen): void {
+  see({ master, known, required, inSync, role, askedAtMs }: Seen): void {
     if (this.#master !== null && this.#master !== master) this.#former.add(this.#master);
     this.#former.delete(master);
     this.#master = master;
     const current = [...known].filter((node) => node !== master && inSync.sinceMs(node) !== null);
     for (const node of known) {
-      if (node === master || current.includes(node)) continue;
+      if (node === master || isSettled(inSync.sinceMs(node), askedAtMs)) this.#missed.delete(node);
       // Without any replica in sync nothing is acknowledged, and so nothing missed.
-      if (current.length > 0 && !(required.has(node) && role.replicas.has(node))) this.#missed.add(node);
+      else if (current.length === 0 || current.includes(node)) continue;
+      else if (!required.has(node) || !role.replicas.has(node)) this.#missed.add(node);
     }
     for (const seen of [this.#former, this.#missed]) for (const node of seen) if (!known.has(node)) seen.delete(node);
   }
@@ -59,13 +64,15 @@ export class Marks {
     return actions;
   }
 
-  #priorityOf(node: string, state: NodeState, { master, askedAtMs, inSync }: Seen): typeof PROMOTABLE | 0 {
-    if (node === master) return 0;
-    const sinceMs = inSync.sinceMs(node);
-    if (sinceMs !== null && askedAtMs - sinceMs >= IN_SYNC_FOR_MS && state.follows === master && !state.isRewriting) {
-      this.#missed.delete(node);
-      return PROMOTABLE;
-    }
-    return this.#missed.has(node) || state.priority === 0 ? 0 : PROMOTABLE;
+  #priorityOf(node: string, state: NodeState, { master, askedAtMs, inSync }: Seen): number {
+    if (node === master || this.#missed.has(node)) return 0;
+    // Another one than 0 is somebody's wish: a planned switchover names its successor so.
+    if (state.priority !== 0) return state.priority;
+    const isReady = isSettled(inSync.sinceMs(node), askedAtMs) && state.follows === master && !state.isRewriting;
+    return isReady ? PROMOTABLE : 0;
   }
+}
+
+function isSettled(sinceMs: number | null, nowMs: number): boolean {
+  return sinceMs !== null && nowMs - sinceMs >= IN_SYNC_FOR_MS;
 }

@@ -22,11 +22,14 @@ export type FreshView = {
   readonly required: ReadonlySet<string>;
 };
 
-/** A fresh view and what it was made of, for those who act on it. */
-export type Poll = FreshView & {
+/** What one round of questions brought, for those who act on it. */
+export type Poll = {
   /** Monotonic, of the moment at which everybody was asked. */
   readonly askedAtMs: number;
-  readonly role: MasterRole;
+  /** See `FreshView`; null when no majority agrees, or the master that it names does not say that it is one. */
+  readonly confirmed: { readonly master: string; readonly role: MasterRole } | null;
+  readonly required: ReadonlySet<string>;
+  /** Every data node that any Sentinel lists. */
   readonly known: ReadonlySet<string>;
   /** The last answer of every Sentinel that ever gave one. */
   readonly answers: readonly SentinelAnswer[];
@@ -52,7 +55,7 @@ export class SentinelWatch {
   readonly #inSync: InSyncTracker;
   readonly #tracker: SetViewTracker;
   #masterSeen: string | null = null;
-  #last: Poll | null = null;
+  #last: (FreshView & { readonly askedAtMs: number }) | null = null;
   #timer: NodeJS.Timeout | undefined;
   #polling = false;
   #pollAgain = false;
@@ -119,22 +122,17 @@ export class SentinelWatch {
     if (master === null) {
       // No agreement: nothing is confirmed any more, however young the last one is.
       this.#last = null;
-      return;
-    }
-    if (this.#masterSeen !== master) {
+    } else if (this.#masterSeen !== master) {
       if (this.#masterSeen !== null) this.#options.onMasterChange?.({ master, masterPeers });
       this.#masterSeen = master;
       this.#last = null;
     }
-    if (role === null) {
-      // A planned failover leaves the connection to the former master open.
-      if (told !== null) reconnect(this.#options.master);
-      return;
-    }
+    const confirmed = master === null || role === null ? null : { master, role };
+    if (confirmed !== null) this.#last = { askedAtMs, master: confirmed.master, masterPeers, required };
+    // A planned failover leaves the connection to the former master open.
+    else if (master !== null && told !== null) reconnect(this.#options.master);
     const { known, answers: lastAnswers } = this.#tracker;
-    const inSync = this.#inSync;
-    this.#last = { askedAtMs, master, masterPeers, role, required, known, answers: lastAnswers, inSync };
-    this.#options.onPoll?.(this.#last);
+    this.#options.onPoll?.({ askedAtMs, confirmed, required, known, answers: lastAnswers, inSync: this.#inSync });
   }
 }
 

@@ -25,16 +25,18 @@ function keeperOver(read: (node: string) => Promise<NodeState | null>, setPriori
   return { keeper: new Keeper(nodes, observer, () => clock.nowMs), seen, clock };
 }
 
-function poll(askedAtMs: number, master = 'a'): Poll {
+type Look = { master?: string | null; required?: string[]; known?: string[]; inSync?: string[] };
+
+function poll(askedAtMs: number, look: Look = {}): Poll {
+  const { master = 'a', required = ['b'], known = ['a', 'b'], inSync = ['b'] } = look;
+  const role = { offset: 1, replicas: new Map([['b', 1]]) };
   return {
     askedAtMs,
-    master,
-    masterPeers: new Set(),
-    role: { offset: 1, replicas: new Map([['b', 1]]) },
-    required: new Set(['b']),
-    known: new Set(['a', 'b']),
+    confirmed: master === null ? null : { master, role },
+    required: new Set(required),
+    known: new Set(known),
     answers: [],
-    inSync: { sinceMs: (node) => (node === 'b' ? 0 : null) },
+    inSync: { sinceMs: (node) => (inSync.includes(node) ? 0 : null) },
   };
 }
 
@@ -74,7 +76,7 @@ describe('the keeper', () => {
     const answer = Promise.withResolvers<NodeState>();
     const { keeper, seen } = keeperOver((node) => (node === 'b' ? answer.promise : Promise.resolve(null)));
     const first = keeper.see(poll(5_000));
-    await keeper.see({ ...poll(5_100, 'c'), known: new Set(['c']) });
+    await keeper.see(poll(5_100, { master: 'c', known: ['c'] }));
     answer.resolve(IN_SYNC);
     await first;
     expect(seen.filter((line) => line.startsWith('b='))).toEqual([]);
@@ -88,5 +90,43 @@ describe('the keeper', () => {
     await keeper.see(poll(5_000));
     await keeper.see(poll(5_000));
     expect(seen.filter((line) => line === 'failed b: NOPERM')).toHaveLength(2);
+  });
+
+  describe('lowers a node that missed something', () => {
+    const missing: Look = { known: ['a', 'b', 'c'], inSync: ['b'] };
+
+    test('though it gives no answer: it finds that when it goes on', async () => {
+      const { keeper, seen } = keeperOver(async () => null);
+      await keeper.see(poll(5_000, missing));
+      expect(seen).toContain('c=0');
+    });
+
+    test('without a master', async () => {
+      let isReachable = false;
+      const { keeper, seen } = keeperOver(
+        async () => null,
+        async (node, priority) => {
+          if (!isReachable) throw new Error('closed');
+          seen.push(`${node}=${priority}`);
+        },
+      );
+      await keeper.see(poll(5_000, missing));
+      expect(seen.filter((line) => line.startsWith('failed'))).toEqual([]);
+      isReachable = true;
+      await keeper.see(poll(5_300, { ...missing, master: null }));
+      expect(seen).toContain('c=0');
+    });
+
+    test('once, until it is raised again', async () => {
+      const { keeper, seen } = keeperOver(async (node) => (node === 'c' ? IN_SYNC : null));
+      const lowered = () => seen.filter((line) => line === 'c=0').length;
+      await keeper.see(poll(5_000, missing));
+      await keeper.see(poll(5_000, missing));
+      expect(lowered()).toBe(1);
+      await keeper.see(poll(5_000, { ...missing, inSync: ['b', 'c'] }));
+      expect(seen).toContain('c=100');
+      await keeper.see(poll(5_000, missing));
+      expect(lowered()).toBe(2);
+    });
   });
 });

@@ -56,7 +56,7 @@ describe('the priority', () => {
     ['of the master becomes 0', 'a', master(100), {}, set(0)],
     ['of the master stays 0', 'a', master(0), {}, []],
     ['of a replica that is in sync becomes 100', 'b', replica(0), {}, set(100)],
-    ['of a replica that is in sync becomes 100 from another', 'b', replica(7), {}, set(100)],
+    ['that somebody gave a replica stays', 'b', replica(1), {}, []],
     ['of a replica that is in sync stays 100', 'b', replica(100), {}, []],
     ['stays 0 before 2.5 s in sync', 'b', replica(0), { inSync: { b: NOW_MS - 2_499, c: 0 } }, []],
     ['becomes 100 after 2.5 s in sync', 'b', replica(0), { inSync: { b: NOW_MS - 2_500, c: 0 } }, set(100)],
