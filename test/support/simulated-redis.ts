@@ -87,12 +87,11 @@ export class SimulatedNode {
     this.acknowledged.clear();
   }
 
-  /** Takes one more write of the master's, or all of its data when the histories differ. */
-  copyFrom(master: SimulatedNode): void {
+  /** Takes the master's next writes up to an offset, or all of its data when the histories differ. */
+  copyFrom(master: SimulatedNode, offset: number): void {
     const isPrefix = this.log.length <= master.log.length && this.log.at(-1) === master.log[this.log.length - 1];
     if (isPrefix) {
-      const next = master.log[this.log.length];
-      if (next !== undefined) this.#write(next);
+      for (const next of master.log.slice(this.log.length, offset)) this.#write(next);
       return;
     }
     this.log = [];

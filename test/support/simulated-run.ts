@@ -32,6 +32,8 @@ export type Seen = {
   readonly kinds: Set<string>;
 };
 
+/** All nodes have been whole for this long, so that every view has seen it. */
+const CALM_MS = 2_000;
 const SAVE_DEADLINE_MS = 6_000;
 /** Within this time after the last fault everybody must be answered. */
 const HEALED_WITHIN_MS = 25_000;
@@ -43,7 +45,6 @@ export class SimulatedRun {
   readonly #sentinels: SimulatedSentinels;
   readonly #instances: readonly SimulatedInstance[];
   readonly #answers: Answer[] = [];
-  #healedAtMs = 0;
 
   constructor(scheduler: Scheduler, { makeRule, makeState }: Variant) {
     this.#net = new SimulatedNetwork(scheduler);
@@ -54,8 +55,11 @@ export class SimulatedRun {
     this.#instances = INSTANCES.map((name) => new SimulatedInstance(name, deps));
   }
 
-  /** Runs posts and faults to their ends, heals everything, and returns what is wrong, one line each. */
-  async violations(posts: readonly Post[], faults: readonly Fault[]): Promise<string[]> {
+  /**
+   * Runs posts and faults to their ends, heals everything, and returns what is wrong, one line each. Faults come each at
+   * its time, or each only when the set has recovered from the one before.
+   */
+  async violations(posts: readonly Post[], faults: readonly Fault[], how: 'at once' | 'in turn'): Promise<string[]> {
     let left = posts.length;
     const thrown: string[] = [];
     const note = (error: unknown): unknown => thrown.push(`thrown: ${(error as Error).stack}`);
@@ -64,10 +68,13 @@ export class SimulatedRun {
         .catch(note)
         .finally(() => left--);
     }
-    for (const fault of faults) this.#happen(fault).catch(note);
-    this.#healedAtMs = Math.max(0, ...faults.map(({ startMs, lastsMs }) => startMs + lastsMs));
-    const limitMs = this.#healedAtMs + HEALED_WITHIN_MS;
-    const isOver = (): boolean => this.#net.clock.nowMs() > this.#healedAtMs && left === 0 && this.#isHealed();
+    let faultsAreOver = false;
+    void this.#happenAll(faults, how)
+      .catch(note)
+      .finally(() => (faultsAreOver = true));
+    const faultsMs = faults.reduce((sum, { startMs, lastsMs }) => sum + startMs + lastsMs, 0);
+    const limitMs = faultsMs + HEALED_WITHIN_MS * (how === 'in turn' ? faults.length : 1);
+    const isOver = (): boolean => faultsAreOver && left === 0 && this.#isHealed();
     const ended = await this.#net.runUntil(isOver, limitMs);
     this.seen.failovers = this.#sentinels.failovers;
     this.seen.lockLost = this.#instances.reduce((sum, { lockLost }) => sum + lockLost, 0);
@@ -109,6 +116,19 @@ export class SimulatedRun {
       }
       this.seen.retries++;
       await this.#net.clock.delay(200);
+    }
+  }
+
+  async #happenAll(faults: readonly Fault[], how: 'at once' | 'in turn'): Promise<void> {
+    if (how === 'at once') {
+      await Promise.all(faults.map((fault) => this.#happen(fault)));
+      return;
+    }
+    for (const fault of faults) {
+      await this.#happen(fault);
+      for (let calmMs = 0; calmMs < CALM_MS; calmMs = this.#isHealed() ? calmMs + 100 : 0) {
+        await this.#net.clock.delay(100);
+      }
     }
   }
 

@@ -88,9 +88,11 @@ export class SimulatedSet {
     const links = [master.links, replica.links].join();
     const isLinked = (): boolean =>
       this.#masterOf(replica) === master && [master.links, replica.links].join() === links;
-    await this.#net.step(`${master.name} ⇒ ${replica.name}`);
+    // What the master writes from now on is on its way later.
+    const sent = master.log.length;
+    await this.#net.step(`${master.name} ⇒ ${replica.name}: ${sent}`);
     if (isLinked()) {
-      replica.copyFrom(master);
+      replica.copyFrom(master, sent);
       const offset = replica.log.length;
       await this.#net.step(`${replica.name} ⇒ ${master.name}: has ${offset}`);
       if (isLinked()) master.acknowledge(replica.name, offset);

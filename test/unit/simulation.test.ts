@@ -37,23 +37,29 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
   fc.record({ kind: kind('lose replies to'), who: fc.constantFrom(...INSTANCES), ...when }),
   fc.record({ kind: kind('fail over'), ...when }),
 );
-const post: fc.Arbitrary<Post> = fc.record({
-  content: fc.constantFrom('p', 'q', 'r'),
-  nth: fc.nat({ max: 2 }),
-  to: fc.constantFrom(0, 1),
-  atMs: ms(0, 3_000),
-});
-const posts = fc.array(post, { minLength: 3, maxLength: 10 });
-const oneFault = fault.map((only) => [only]);
-const someFaults = fc.array(fault, { minLength: 2, maxLength: 4 });
+const posts = (untilMs: number, maxLength: number): fc.Arbitrary<Post[]> => {
+  const post = fc.record({
+    content: fc.constantFrom('p', 'q', 'r', 's'),
+    nth: fc.nat({ max: 2 }),
+    to: fc.constantFrom<(0 | 1)[]>(0, 1),
+    atMs: ms(0, untilMs),
+  });
+  return fc.array(post, { minLength: 3, maxLength });
+};
+const PLANS = {
+  one: { faults: fault.map((only) => [only]), how: 'at once', posts: posts(3_000, 10) },
+  inTurn: { faults: fc.array(fault, { minLength: 2, maxLength: 3 }), how: 'in turn', posts: posts(15_000, 20) },
+  several: { faults: fc.array(fault, { minLength: 2, maxLength: 4 }), how: 'at once', posts: posts(3_000, 10) },
+} as const;
 
-type Check = { readonly faults: fc.Arbitrary<Fault[]>; readonly only?: RegExp; readonly note?: (seen: Seen) => void };
+type Check = { readonly plan: keyof typeof PLANS; readonly only?: RegExp; readonly note?: (seen: Seen) => void };
 
 /** A property that fails with what is wrong after a run, or with that of it which matches `only`. */
-function nothingIsWrong(variant: Variant, { faults, only = /./, note }: Check) {
-  return fc.asyncProperty(fc.scheduler(), posts, faults, async (scheduler, posted, happening) => {
+function nothingIsWrong(variant: Variant, { plan, only = /./, note }: Check) {
+  const { faults, how, posts: posting } = PLANS[plan];
+  return fc.asyncProperty(fc.scheduler(), posting, faults, async (scheduler, posted, happening) => {
     const run = new SimulatedRun(scheduler, variant);
-    const wrong = (await run.violations(posted, happening)).filter((line) => only.test(line));
+    const wrong = (await run.violations(posted, happening, how)).filter((line) => only.test(line));
     note?.(run.seen);
     if (wrong.length > 0) throw new Error(wrong.join('\n'));
   });
@@ -71,7 +77,7 @@ test(
       for (const reason of unconfirmed) total.unconfirmed.add(reason);
       for (const each of kinds) total.kinds.add(each);
     };
-    await expectHolds(nothingIsWrong(REAL, { faults: oneFault, note }));
+    await expectHolds(nothingIsWrong(REAL, { plan: 'one', note }));
     if (SIMULATION_PATH !== undefined) return;
     // Runs in which nothing happened would prove nothing.
     expect(Math.min(total.failovers, total.retries)).toBeGreaterThan(0);
@@ -84,9 +90,15 @@ test(
 );
 
 test(
+  'nor under one fault after the other, when the set may recover in between',
+  () => expectHolds(nothingIsWrong(REAL, { plan: 'inTurn' })),
+  TIMEOUT_MS,
+);
+
+test(
   'after any faults everybody is answered and all nodes agree',
   async () => {
-    await expectHolds(nothingIsWrong(REAL, { faults: someFaults, only: /not over|thrown/ }));
+    await expectHolds(nothingIsWrong(REAL, { plan: 'several', only: /not over|thrown/ }));
   },
   TIMEOUT_MS,
 );
@@ -94,7 +106,7 @@ test(
 /** What fails under a rule that loses, and the schedule by which it did, from a fixed seed. */
 async function fromFixedSeed(): Promise<string> {
   const loses = { ...REAL, makeRule: () => countRule(1, ACK_TIMEOUT_MS) };
-  const property = nothingIsWrong(loses, { faults: oneFault });
+  const property = nothingIsWrong(loses, { plan: 'one' });
   const { errorInstance, counterexample } = await fc.check(property, { seed: 1, numRuns: 500, endOnFailure: true });
   return `${String(errorInstance)}\n${fc.stringify(counterexample)}`;
 }
@@ -126,7 +138,7 @@ describe('the same checks find', () => {
       /against itself/,
     ],
   ])('%s', async (_name, variant, only) => {
-    const property = nothingIsWrong(variant, { faults: oneFault, only });
+    const property = nothingIsWrong(variant, { plan: 'one', only });
     expect(await fc.check(property, { numRuns: 500, endOnFailure: true })).toMatchObject({ failed: true });
   });
 
