@@ -7,8 +7,7 @@ import { renderFindings } from './findings.ts';
 import { Journal } from './journal.ts';
 import { isInNamespace } from './namespace.ts';
 import type { NotRun } from './report.ts';
-import type { Need, Scenario } from './scenario.ts';
-import { keepersOf } from './scenarios/sentinels.ts';
+import type { Scenario } from './scenario.ts';
 import { System } from './system.ts';
 import { runTrial, type TrialResult } from './trial.ts';
 
@@ -40,17 +39,22 @@ export class Campaign implements AsyncDisposable {
     this.#seed = options.seed;
   }
 
-  /** Runs a scenario until its fault has bitten, a few times at most; returns the last result, or null without a run. */
-  async run(scenario: Scenario): Promise<TrialResult | null> {
+  /**
+   * Runs a scenario until its result is enough, by default until its fault has bitten, a few times at most. Returns the
+   * last result, or null when it cannot be run here.
+   */
+  async run(
+    scenario: Scenario,
+    isEnough = ({ verdict }: TrialResult): boolean => verdict !== 'void',
+  ): Promise<TrialResult | null> {
     const { say, signal, rate } = this.#options;
     for (let tries = 0; ; tries++) {
       signal.throwIfAborted();
-      const { system, journal } = (this.#current ??= await this.#start());
-      const missing = (scenario.needs ?? []).filter((need) => !has(system, need));
-      if (missing.length > 0) {
-        this.#skip(scenario, `needs ${missing.join(' and ')}`);
+      if (scenario.needs?.includes('namespace') === true && !isInNamespace()) {
+        this.#skip(scenario, 'needs a network namespace (Linux, iptables, and root or user namespaces)');
         return null;
       }
+      const { system, journal } = (this.#current ??= await this.#start());
       const seed = this.#seed++;
       say(`--- ${scenario.name} (row ${scenario.row}, seed ${seed}): ${scenario.what}`);
       const result = await runTrial(scenario, { system, journal, seed, rate, say });
@@ -58,7 +62,7 @@ export class Campaign implements AsyncDisposable {
       say(`--- ${scenario.name}: ${[result.verdict, ...result.why].join('; ')}`);
       if (result.verdict === 'red' || result.verdict === 'dead') await this.#keep(result);
       else if (journal.length > MAX_ATTEMPTS) await this.#stop();
-      if (result.verdict !== 'void' || tries === RETRIES_OF_VOID) return result;
+      if (isEnough(result) || tries === RETRIES_OF_VOID) return result;
     }
   }
 
@@ -104,8 +108,4 @@ export class Campaign implements AsyncDisposable {
     this.#options.say(`--- ${scenario.name}: not run, ${why}`);
     if (!this.notRun.some((one) => one.scenario === scenario)) this.notRun.push({ scenario, why });
   }
-}
-
-function has({ stack }: System, need: Need): boolean {
-  return need === 'namespace' ? isInNamespace() : keepersOf({ stack }).length > 0;
 }

@@ -3,7 +3,7 @@ import type { Chaos } from './chaos.ts';
 import type { Evidence } from './evidence.ts';
 
 /** Without it a scenario cannot be run here. */
-export type Need = 'namespace' | 'keeper';
+export type Need = 'namespace';
 
 /** Something that must have been seen, or the fault did not bite and the run proves nothing. */
 export type Sign = { readonly what: string; readonly seen: (evidence: Evidence) => boolean };

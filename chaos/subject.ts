@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askRedis } from '../stack/ask-redis.ts';
 import type { Instance } from '../stack/instance.ts';
+import type { Keeper } from '../stack/keeper.ts';
 import type { RedisNode } from '../stack/redis-node.ts';
 import type { RedisSet } from '../stack/redis-set.ts';
 import type { Stack } from '../stack/stack.ts';
@@ -31,9 +32,13 @@ export class Subject {
     return this.set.sentinelNodes;
   }
 
+  get keepers(): readonly Keeper[] {
+    return this.set.keepers;
+  }
+
   /** Everybody who can be cut off. */
   get hosts(): Host[] {
-    return [...this.set.nodes, ...this.sentinels, ...this.instances];
+    return [...this.set.nodes, ...this.sentinels, ...this.keepers, ...this.instances];
   }
 
   rest(ms: number): Promise<void> {

@@ -81,7 +81,11 @@ export const CUTS: readonly Scenario[] = [
     async run(chaos) {
       const { master, replicas } = await chaos.roles();
       const [ours, ...theirs] = chaos.dice.deal(chaos.instances);
-      await chaos.cut([master, replicas[0], ours], [replicas[1], ...chaos.sentinels, ...theirs], 10_000);
+      await chaos.cut(
+        [master, replicas[0], ours],
+        [replicas[1], ...chaos.sentinels, ...chaos.keepers, ...theirs],
+        10_000,
+      );
       await chaos.rest(4_000);
     },
   },
@@ -95,7 +99,7 @@ export const CUTS: readonly Scenario[] = [
       const { master, replicas } = await chaos.roles();
       const [ours, ...theirs] = chaos.dice.deal(chaos.instances);
       const [watcher, ...watchers] = chaos.dice.deal(chaos.sentinels);
-      await chaos.cut([master, watcher, ours], [...replicas, ...watchers, ...theirs], 10_000);
+      await chaos.cut([master, watcher, ours], [...replicas, ...watchers, ...chaos.keepers, ...theirs], 10_000);
       await chaos.rest(4_000);
     },
   },

@@ -89,7 +89,6 @@ export const REPLICAS: readonly Scenario[] = [
     name: 'stale-survivor',
     row: '14',
     what: 'a replica misses 6 s of saves, then master and the other replica are killed and it alone is left',
-    needs: ['keeper'],
     mustSee: [unconfirmed],
     async run(chaos) {
       const { master, replicas } = await chaos.roles();

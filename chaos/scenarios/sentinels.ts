@@ -1,6 +1,5 @@
 // Faults of those who watch: Sentinels and the keeper.
 import type { Chaos } from '../chaos.ts';
-import type { Part } from '../../stack/part.ts';
 import { fact, failover, type Scenario, unconfirmed } from '../scenario.ts';
 
 const NOBODY_PROMOTED = 'a dead master that nobody replaced';
@@ -50,10 +49,9 @@ export const SENTINELS: readonly Scenario[] = [
     name: 'keeper-kill',
     row: 'keeper',
     what: 'the keeper killed, then the master; the keeper comes back',
-    needs: ['keeper'],
     mustSee: [failover, unconfirmed],
     async run(chaos) {
-      const keepers = keepersOf(chaos);
+      const { keepers } = chaos;
       await chaos.kill(...keepers);
       await killMaster(chaos);
       await chaos.start(...keepers);
@@ -63,10 +61,9 @@ export const SENTINELS: readonly Scenario[] = [
     name: 'keeper-pause',
     row: 'keeper',
     what: 'the keeper paused over a failover of the master and over its return',
-    needs: ['keeper'],
     mustSee: [failover, unconfirmed],
     async run(chaos) {
-      const keepers = keepersOf(chaos);
+      const { keepers } = chaos;
       chaos.pause(...keepers);
       await killMaster(chaos);
       await chaos.rest(5_000);
@@ -74,11 +71,6 @@ export const SENTINELS: readonly Scenario[] = [
     },
   },
 ];
-
-/** The processes that mark which replicas are in sync; none in a stack without them. */
-export function keepersOf({ stack }: Pick<Chaos, 'stack'>): Part[] {
-  return stack.parts.filter(({ name }) => name.startsWith('keeper'));
-}
 
 async function killMaster(chaos: Chaos): Promise<void> {
   const master = await chaos.master();

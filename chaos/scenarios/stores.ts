@@ -44,7 +44,7 @@ export const STORES: readonly Scenario[] = [
   {
     name: 'disk-full',
     row: '20',
-    what: 'the disk under the master’s append-only file full, for 5 s',
+    what: 'the disk under the master’s append-only file full, for 8 s',
     needs: ['namespace'],
     mustSee: [fact(DISK_FULL), reason('misconf')],
     async run(chaos) {
@@ -54,7 +54,7 @@ export const STORES: readonly Scenario[] = [
       try {
         fillDisk(filler);
         chaos.fact(DISK_FULL);
-        await chaos.rest(5_000);
+        await chaos.rest(8_000);
       } finally {
         rmSync(filler, { force: true });
       }
