@@ -4,13 +4,11 @@ import type { RedisNode } from '../stack/redis-node.ts';
 import type { Stack } from '../stack/stack.ts';
 import { waitFor } from '../stack/wait.ts';
 
-const SETTLE_MS = 60_000;
 /** Longer than SAVE_DEADLINE_MS: an instance may go on saving for a client that has gone. */
 const DRAIN_MS = 20_000;
 
-/** Waits for a settled set, instances without saves in flight, and replicas that have all that the master has. */
+/** Waits for instances without saves in flight, and replicas that have all that the master has. */
 export async function untilQuiet(stack: Stack): Promise<void> {
-  await stack.redis.settled(SETTLE_MS);
   await Promise.all(stack.instances.map((instance) => instance.ready(DRAIN_MS)));
   const isIdle = async (): Promise<boolean> =>
     (await Promise.all(stack.instances.map(({ url }) => pendingSaves(url)))).every((pending) => pending === 0);

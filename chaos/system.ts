@@ -63,6 +63,8 @@ export class System implements AsyncDisposable {
       signal,
     };
     const stack = cleanup.use(await startStack(options));
+    // It takes requests earlier, but no replica could be promoted yet.
+    await stack.redis.settled(60_000, signal);
     return new System(stack, dir, cleanup.move());
   }
 
