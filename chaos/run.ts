@@ -65,8 +65,9 @@ async function runScenarios(flags: ChaosFlags): Promise<number> {
   const failed = [...Map.groupBy(results, ({ scenario }) => scenario).values()].filter(
     (runs) => !isGood(runs.map(({ verdict }) => verdict)),
   );
-  const runs = `${results.length} runs of ${new Set(results.map(({ scenario }) => scenario.name)).size} scenarios, seed ${seed}`;
-  say(failed.length === 0 ? `${runs}: nothing lost, nothing doubled.` : `${runs}: ${failed.length} scenarios failed.`);
+  const runs = `${results.length} runs of ${new Set(results.map(({ scenario }) => scenario)).size} scenarios, seed ${seed}`;
+  const verdict = failed.length === 0 ? 'nothing lost, nothing doubled' : `${failed.length} scenarios failed`;
+  say(`${runs}: ${verdict}${stop.signal.aborted ? ', but stopped early' : ''}.`);
   return failed.length === 0 && !stop.signal.aborted ? 0 : 1;
 }
 
@@ -79,7 +80,7 @@ async function runControl({ seed, rate }: ChaosFlags, control: NonNullable<Chaos
   const { scenario, red } = planOf(control);
   say(`control ${control}, seed ${seed}: ${scenario.name} must be red`);
   await using campaign = new Campaign({ seed, rate, control, say, signal: stop.signal });
-  const result = await campaign.run(scenario);
+  const result = await campaign.run(scenario, (one) => red(one) !== null);
   if (result === null) return 2;
   const seen = red(result);
   console.log(
