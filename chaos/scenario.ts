@@ -16,6 +16,8 @@ export type Scenario = {
   readonly needs?: readonly Need[];
   /** Clients at each instance too, past nginx: on both sides of a cut, and on the wrong side of it. */
   readonly direct?: boolean;
+  /** Clients may notice nothing but a longer wait: every request gets an answer, and none of them is a 5xx. */
+  readonly unnoticed?: boolean;
   readonly mustSee: readonly Sign[];
   /** Does the harm and undoes it, as far as that is not done by itself; heals and restarts come behind it anyway. */
   readonly run: (chaos: Chaos) => Promise<void>;

@@ -88,10 +88,13 @@ export async function runTrial(scenario: Scenario, options: TrialOptions): Promi
     return null;
   });
   if (findings !== null && !findings.clean) worse('red', describe(findings));
+  const stats = load.stats();
+  const noticed = errorsOf(stats) + stats.unknown;
+  if (scenario.unnoticed === true && noticed > 0) worse('red', `${noticed} requests failed, and none should have`);
   for (const ended of chaos.endedByThemselves) worse('red', ended);
   const { evidence } = witness;
   for (const sign of missingSigns(scenario, evidence)) worse('void', `not seen: ${sign}`);
-  return { scenario, seed, verdict, why, faults: chaos.faults, load: load.stats(), evidence, findings };
+  return { scenario, seed, verdict, why, faults: chaos.faults, load: stats, evidence, findings };
 }
 
 async function everybodySaves(instances: System['stack']['instances'], witness: Witness): Promise<void> {

@@ -6,11 +6,13 @@ import { INSTANCES } from './instances.ts';
 import { MASTERS } from './masters.ts';
 import { nemesis } from './nemesis.ts';
 import { REPLICAS } from './replicas.ts';
+import { ROLLING } from './rolling.ts';
 import { SENTINELS } from './sentinels.ts';
 import { STORES } from './stores.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   ...INSTANCES,
+  ...ROLLING,
   ...CUTS,
   ...MASTERS,
   ...REPLICAS,
