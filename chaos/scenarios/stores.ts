@@ -1,16 +1,20 @@
 // Redis alive but unable: out of memory, disk full, loading, busy, paused, without its scripts or its replicas.
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RedisNode } from '../../stack/redis-node.ts';
 import { waitFor } from '../../stack/wait.ts';
 import type { Chaos } from '../chaos.ts';
+import { fillDisk } from '../full-disk.ts';
 import { fact, failover, reason, type Scenario, unconfirmed } from '../scenario.ts';
 import { switchOver } from './masters.ts';
 
 const LOADED_AGAIN = 'a script that had to be loaded again';
+const LOADING = 'a master that answered LOADING';
 const DISK_FULL = 'a full disk';
 /** About as many commands as an item has in the append-only file. */
 const COMMANDS_PER_SAVE = 6;
+/** What a sleep of one microsecond takes. */
+const SHORTEST_SLEEP = 60;
 
 export const STORES: readonly Scenario[] = [
   {
@@ -71,15 +75,19 @@ export const STORES: readonly Scenario[] = [
     name: 'loading',
     row: '20',
     what: 'the master loads its append-only file for some seconds',
-    mustSee: [reason('loading')],
+    mustSee: [fact(LOADING)],
     async run(chaos) {
       const master = await chaos.master();
       const commands = Math.max(1, Number(await chaos.ask(master, 'DBSIZE')) * COMMANDS_PER_SAVE);
       await chaos.ask(master, 'CONFIG', 'SET', 'loading-process-events-interval-bytes', '1024');
-      await chaos.ask(master, 'CONFIG', 'SET', 'key-load-delay', `${Math.max(1, Math.round(3_000_000 / commands))}`);
+      await chaos.ask(master, 'CONFIG', 'SET', 'key-load-delay', `${delayFor(commands)}`);
       chaos.fault(`${master.name} loads its data anew`);
-      // No answer before it is done.
-      await chaos.ask(master, 'DEBUG', 'LOADAOF').catch(() => {});
+      void chaos.ask(master, 'DEBUG', 'LOADAOF').catch(() => {});
+      for (let i = 0; i < 10; i++) {
+        await chaos.rest(200);
+        const answer = await chaos.ask(master, 'GET', 'any').catch(String);
+        if (String(answer).includes('LOADING')) chaos.fact(LOADING);
+      }
       const isLoaded = async (): Promise<boolean> =>
         /^loading:0/m.test(String(await chaos.ask(master, 'INFO', 'persistence')));
       await waitFor(isLoaded, { timeoutMs: 60_000, what: `${master.name} did not finish loading` });
@@ -115,6 +123,14 @@ export const STORES: readonly Scenario[] = [
   },
 ];
 
+/** For about 3 s in all: microseconds of sleep per command, or minus the number of commands for each sleep. */
+function delayFor(commands: number): number {
+  const microseconds = 3_000_000 / commands;
+  return microseconds > SHORTEST_SLEEP
+    ? Math.round(microseconds - SHORTEST_SLEEP + 1)
+    : -Math.ceil(SHORTEST_SLEEP / microseconds);
+}
+
 async function withSetting(chaos: Chaos, name: string, value: string, ms: number): Promise<void> {
   const master: RedisNode = await chaos.master();
   const [, before] = (await chaos.ask(master, 'CONFIG', 'GET', name)) as [string, string];
@@ -122,18 +138,4 @@ async function withSetting(chaos: Chaos, name: string, value: string, ms: number
   await chaos.ask(master, 'CONFIG', 'SET', name, value);
   await chaos.rest(ms);
   await chaos.ask(master, 'CONFIG', 'SET', name, before);
-}
-
-/** Writes until there is no room left; throws when there is more than any test gives a node. */
-function fillDisk(path: string): void {
-  const chunk = Buffer.alloc(1 << 20);
-  for (let written = 0; written < 1 << 30; written += chunk.length) {
-    try {
-      writeFileSync(path, chunk, { flag: 'a' });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return;
-      throw error;
-    }
-  }
-  throw new Error(`${path} is on a file system without a limit.`);
 }
