@@ -1,9 +1,15 @@
 // Faults of the master: it dies, hangs, comes back too soon or with nothing, hands over, dies again.
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { rm } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Chaos } from '../chaos.ts';
 import { fact, failover, type Scenario, twoFailovers, unconfirmed } from '../scenario.ts';
+
+const runFile = promisify(execFile);
+const SWITCHOVER = fileURLToPath(new URL('../../ops/redis/switchover.sh', import.meta.url));
 
 const NEVER_MASTER = 'an emptied node that was kept from being master';
 
@@ -71,11 +77,26 @@ export const MASTERS: readonly Scenario[] = [
   {
     name: 'switchover',
     row: '9',
-    what: 'planned switchover, three times',
+    what: 'ops/redis/switchover.sh, three times',
+    unnoticed: true,
+    mustSee: [failover],
+    async run(chaos) {
+      for (let i = 0; i < 3; i++) {
+        chaos.fault(`switch over from ${(await chaos.master()).name}`);
+        await runFile('sh', [SWITCHOVER], { env: { ...process.env, SENTINELS: chaos.set.sentinels } });
+        await chaos.savedMore(200);
+        await chaos.set.settled();
+      }
+    },
+  },
+  {
+    name: 'failover-by-hand',
+    row: '9',
+    what: 'SENTINEL FAILOVER, three times',
     mustSee: [failover, unconfirmed],
     async run(chaos) {
       for (let i = 0; i < 3; i++) {
-        await switchOver(chaos);
+        await failOverByHand(chaos);
         await chaos.savedMore(200);
         await chaos.set.settled();
       }
@@ -87,7 +108,7 @@ export const MASTERS: readonly Scenario[] = [
     what: 'the new master dies while the old one is still joining it',
     mustSee: [twoFailovers, unconfirmed],
     async run(chaos) {
-      const second = await switchOver(chaos);
+      const second = await failOverByHand(chaos);
       await chaos.rest(chaos.dice.between(300, 2_300));
       await chaos.kill(second);
       await chaos.failedOver(second);
@@ -126,9 +147,9 @@ function pausedMaster(ms: number): Omit<Scenario, 'name' | 'row'> {
 }
 
 /** Has Sentinel promote a replica now; returns the new master. */
-export async function switchOver(chaos: Chaos): Promise<Awaited<ReturnType<Chaos['master']>>> {
+export async function failOverByHand(chaos: Chaos): Promise<Awaited<ReturnType<Chaos['master']>>> {
   const master = await chaos.master();
-  chaos.fault(`switch over from ${master.name}`);
+  chaos.fault(`SENTINEL FAILOVER from ${master.name}`);
   await chaos.ask(chaos.dice.pick(chaos.sentinels), 'SENTINEL', 'FAILOVER', chaos.set.masterName);
   return chaos.failedOver(master);
 }

@@ -6,7 +6,7 @@ import { waitFor } from '../../stack/wait.ts';
 import type { Chaos } from '../chaos.ts';
 import { fillDisk } from '../full-disk.ts';
 import { fact, failover, reason, type Scenario, unconfirmed } from '../scenario.ts';
-import { switchOver } from './masters.ts';
+import { failOverByHand } from './masters.ts';
 
 const LOADED_AGAIN = 'a script that had to be loaded again';
 const LOADING = 'a master that answered LOADING';
@@ -35,7 +35,7 @@ export const STORES: readonly Scenario[] = [
         await chaos.rest(chaos.dice.between(0, 60));
       }
       if ((await loads()) > before + 5) chaos.fact(LOADED_AGAIN);
-      await switchOver(chaos);
+      await failOverByHand(chaos);
     },
   },
   {
