@@ -16,6 +16,7 @@ export const UNCONFIRMED_REASONS = [
   'oom',
   'noreplicas',
   'busy',
+  'cluster_down',
   'other',
 ] as const;
 
@@ -29,6 +30,7 @@ const BY_REPLY_CODE: Readonly<Record<string, UnconfirmedReason>> = {
   OOM: 'oom',
   NOREPLICAS: 'noreplicas',
   BUSY: 'busy',
+  CLUSTERDOWN: 'cluster_down',
   MASTERDOWN: 'readonly',
   UNKILLABLE: 'busy',
 };

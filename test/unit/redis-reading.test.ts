@@ -14,6 +14,7 @@ describe('an error', () => {
     ["OOM command not allowed when used memory > 'maxmemory'.", 'oom', 'storage-full'],
     ['NOREPLICAS Not enough good replicas to write.', 'noreplicas', 'not-replicated'],
     ['BUSY Redis is busy running a script.', 'busy', 'store-unavailable'],
+    ['CLUSTERDOWN The cluster is down', 'cluster_down', 'store-unavailable'],
     ['Connection is closed.', 'connection', 'store-unavailable'],
     ["Stream isn't writeable and enableOfflineQueue options is false", 'connection', 'store-unavailable'],
     ['Command aborted due to connection close', 'connection', 'store-unavailable'],
