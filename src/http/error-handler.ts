@@ -68,6 +68,6 @@ function failureDetail({ code }: ServiceFailure): string {
     case 'draining':
       return 'this instance is shutting down; send the same request again';
     case 'storage-full':
-      return 'the store is out of memory; nothing was saved';
+      return 'the store is out of memory; this attempt saved nothing';
   }
 }

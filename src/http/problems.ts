@@ -83,12 +83,12 @@ export const PROBLEMS = {
     status: 503,
     title: 'Overloaded',
     advice:
-      'Too many requests are waiting. Nothing was saved. Send the same request again after the time in Retry-After.',
+      'Too many requests are waiting, and this one was not begun. Send the same request again after the time in Retry-After.',
   },
   draining: {
     status: 503,
     title: 'Draining',
-    advice: 'This instance is shutting down. Nothing was saved. Send the same request again.',
+    advice: 'This instance is shutting down and did not begin this request. Send it again.',
   },
   'gateway-timeout': {
     status: 504,
@@ -99,7 +99,7 @@ export const PROBLEMS = {
     status: 507,
     title: 'Storage full',
     advice:
-      'The store is out of memory and refuses new contents; it never forgets old ones instead. Nothing was saved.',
+      'The store is out of memory and refuses new contents; it never forgets old ones instead. This attempt saved nothing.',
   },
 } as const satisfies Record<string, ProblemKind>;
 
