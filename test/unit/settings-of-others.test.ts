@@ -1,0 +1,72 @@
+// Settings of Redis, nginx and the Redis client that our promises rest on: whoever changes one of them must see this.
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config.ts';
+import { commonOptions, targetOptions } from '../../src/redis/connection-options.ts';
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const NGINX = read('nginx.conf');
+const REDIS = read('ops/redis/redis.conf');
+
+/** The values of a directive, wherever it stands. */
+const directives = (text: string, name: string) =>
+  [...text.matchAll(new RegExp(`^ *${name} +(.*?);?$`, 'gm'))].map(([, value]) => value);
+
+describe('nginx', () => {
+  test('sets the attempt id itself, once for all requests, so that a client’s own does not get through', () => {
+    const headers = directives(NGINX, 'proxy_set_header');
+    expect(headers.filter((header) => header?.startsWith('X-Attempt-Id'))).toEqual(['X-Attempt-Id $request_id']);
+    // One in a location would take away all those above it.
+    const perLocation = /^ {8,}proxy_set_header/m;
+    expect(NGINX).not.toMatch(perLocation);
+  });
+
+  test('waits longer than a save may take', () => {
+    const { SAVE_DEADLINE_MS } = loadConfig({ REDIS_URL: 'redis://localhost' }, () => '');
+    const waits = directives(NGINX, 'proxy_read_timeout').map((value) => Number.parseFloat(value ?? '') * 1_000);
+    expect(waits.length).toBeGreaterThan(0);
+    for (const waitMs of waits) expect(waitMs).toBeGreaterThan(SAVE_DEADLINE_MS);
+  });
+});
+
+describe('Redis', () => {
+  test.each([
+    ['maxmemory-policy', 'noeviction', 'an eviction would forget a content'],
+    ['appendonly', 'yes', 'a master that is back before anybody missed it would be empty'],
+    ['appendfsync', 'no', 'everysec puts the write itself off'],
+    ['save', '""', 'the append-only file is the one form'],
+    ['repl-diskless-load', 'disabled', 'a replica would drop what it has before it has the copy'],
+  ])('%s is %s: else %s', (name, value) => {
+    expect(directives(REDIS, name)).toEqual([value]);
+  });
+});
+
+describe('the Redis client', () => {
+  const options = commonOptions('commit', 1_000);
+
+  test('sends nothing again by itself and keeps nothing for a later connection', () => {
+    expect(options).toMatchObject({
+      autoResendUnfulfilledCommands: false,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      enableAutoPipelining: false,
+      enableReadyCheck: true,
+    });
+  });
+
+  test('leaves a node that is no longer master, without sending the command again', () => {
+    const decide = options.reconnectOnError!;
+    expect(decide(new Error("READONLY You can't write against a read only replica."))).toBe(1);
+    expect(decide(new Error('OOM command not allowed'))).toBe(false);
+  });
+
+  test('notices silence, and gives the socket up before the command', () => {
+    expect(options.socketTimeout).toBeLessThanOrEqual(2_500);
+    expect(options.commandTimeout).toBeGreaterThan(options.socketTimeout!);
+  });
+
+  test('is not held up by a Sentinel that is silent, and never ends for good', () => {
+    const target = { kind: 'sentinel', sentinels: [{ host: 'one', port: 1 }], masterName: 'items' } as const;
+    expect(targetOptions({ target })).toMatchObject({ sentinelCommandTimeout: 500, failoverDetector: false });
+  });
+});
