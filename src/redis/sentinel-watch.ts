@@ -1,11 +1,10 @@
 // Asks all Sentinels and the master what they see, again and again and whenever one of them tells of a change.
-import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
 import type { Redis } from 'ioredis';
-import { leave, peerOf, reconnect } from './connect.ts';
+import { askRole, askSentinel, peersOf } from './ask-set.ts';
+import { leave, reconnect } from './connect.ts';
 import { InSyncTracker } from './in-sync.ts';
-import { type MasterRole, parseRole } from './master-role.ts';
-import { namedByMajority, type SentinelAnswer, type SeenNode, SetViewTracker } from './set-view.ts';
+import type { MasterRole } from './master-role.ts';
+import { namedByMajority, type SentinelAnswer, SetViewTracker } from './set-view.ts';
 
 const POLL_INTERVAL_MS = 300;
 /** A view older than this confirms nothing: the set may have changed since. */
@@ -111,7 +110,7 @@ export class SentinelWatch {
   async #look(askedAtMs: number): Promise<void> {
     const [told, ...answers] = await Promise.all([
       askRole(this.#options.master),
-      ...this.#options.sentinels.map(({ commands }) => ask(commands, this.#options.masterName)),
+      ...this.#options.sentinels.map(({ commands }) => askSentinel(commands, this.#options.masterName)),
     ]);
     const master = namedByMajority(answers);
     const masterPeers = master === null ? new Set<string>() : await peersOf(master);
@@ -133,61 +132,5 @@ export class SentinelWatch {
     else if (master !== null && told !== null) reconnect(this.#options.master);
     const { known, answers: lastAnswers } = this.#tracker;
     this.#options.onPoll?.({ askedAtMs, confirmed, required, known, answers: lastAnswers, inSync: this.#inSync });
-  }
-}
-
-/** What the server at the other end of the connection says it is, or null when it says nothing. */
-async function askRole(connection: Redis): Promise<{ readonly peer: string; readonly role: MasterRole | null } | null> {
-  try {
-    const peer = peerOf(connection);
-    return { peer, role: parseRole(await connection.call('ROLE')) };
-  } catch {
-    return null;
-  }
-}
-
-async function ask(sentinel: Redis, masterName: string): Promise<SentinelAnswer | null> {
-  try {
-    const [address, master, replicas] = await Promise.all([
-      // During a failover the leading Sentinel names the new master here up to a second before it does in the others.
-      sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName) as Promise<[string, string]>,
-      sentinel.call('SENTINEL', 'MASTER', masterName) as Promise<string[]>,
-      sentinel.call('SENTINEL', 'REPLICAS', masterName) as Promise<string[][]>,
-    ]);
-    return {
-      master: address.join(':'),
-      nodes: new Map(replicas.concat([master]).map((fields) => [addressIn(fields), seenIn(fields)])),
-      isFailingOver: /\bfailover_in_progress\b/.test(valueIn(master, 'flags')),
-    };
-  } catch {
-    return null;
-  }
-}
-
-const valueIn = (fields: readonly string[], name: string): string => {
-  const at = fields.indexOf(name);
-  return at === -1 ? '' : (fields[at + 1] ?? '');
-};
-const addressIn = (fields: readonly string[]): string => `${valueIn(fields, 'ip')}:${valueIn(fields, 'port')}`;
-
-function seenIn(fields: readonly string[]): SeenNode {
-  const priority = valueIn(fields, 'slave-priority');
-  // 0 when Sentinel has not heard from the node since it began to list it, and in an answer of the same millisecond.
-  const infoAgeMs = Number(valueIn(fields, 'info-refresh'));
-  return {
-    isDown: /\b[so]_down\b/.test(valueIn(fields, 'flags')),
-    priority: priority === '' ? null : Number(priority),
-    infoAgeMs: infoAgeMs === 0 ? null : infoAgeMs,
-  };
-}
-
-async function peersOf(address: string): Promise<ReadonlySet<string>> {
-  const colon = address.lastIndexOf(':');
-  const [host, port] = [address.slice(0, colon), address.slice(colon + 1)];
-  if (isIP(host) !== 0) return new Set([address]);
-  try {
-    return new Set((await lookup(host, { all: true })).map((found) => `${found.address}:${port}`));
-  } catch {
-    return new Set();
   }
 }
