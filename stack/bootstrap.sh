@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the local stack needs and the machine lacks: the npm packages, redis-server, nginx. Silent when all is
-# there. Debian, Ubuntu, macOS.
+# there. Debian, Ubuntu, macOS. With --cuts also what the chaos suite cuts networks with, where that can be had: without
+# it, what needs cuts is reported as not run.
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -72,3 +73,12 @@ fi
 
 version=$(redis-server --version | sed 's/.* v=\([0-9.]*\).*/\1/')
 [ "${version%%.*}" -ge 7 ] || fail "redis-server $version is too old: 7.0 or later is needed, see https://redis.io/downloads/."
+
+[ "${1:-}" = --cuts ] && [ "$(uname)" = Linux ] || exit 0
+packages=''
+command -v ip >/dev/null || packages='iproute2'
+command -v iptables >/dev/null || packages="$packages iptables"
+if [ -n "$packages" ] && command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
+  say "Installing ${packages# } (once)."
+  (install_with_apt) || say 'Going on without: networks cannot be cut.'
+fi
