@@ -56,6 +56,9 @@ export function connectToSentinel(
     connectTimeout: 500,
     // Sentinel has no data to load, and its INFO is not worth a round trip.
     enableReadyCheck: false,
+    // Who listens subscribes whenever the connection is ready. The library's own attempt has nobody who hears of its
+    // failure: at a paused Sentinel it ended the process with an unhandled rejection.
+    autoResubscribe: false,
     replyMapping: 'legacy',
   };
   const events = new Redis(options);

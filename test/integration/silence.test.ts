@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { connect, connectToSentinel, leave } from '../../src/redis/connect.ts';
+import type { StoreAccess } from '../../src/redis/connection-options.ts';
 import { waitFor } from '../../stack/wait.ts';
 import { accessTo, command, openTestStore, recordingObservers } from '../support/open-store.ts';
 import { askRedis } from '../../stack/ask-redis.ts';
@@ -27,6 +28,32 @@ test('a Sentinel that is paused, the first in the list', async () => {
   const commit = async () => (await store.items.commit([command('one Sentinel is paused')])).kind;
   await expect.poll(commit, noticed).toBe('confirmed');
   await resumeAll(first!);
+});
+
+test('a listener at a paused Sentinel subscribes anew without an unhandled rejection, which would end the process', async () => {
+  await using own = await ownRedisSet({ replicas: 0, sentinels: 1, keepers: 0 });
+  const [sentinel] = own.set.sentinelNodes;
+  const { commands, events } = connectToSentinel(sentinel!, {} as StoreAccess, recordingObservers([]));
+  let [connected, subscribed] = [0, 0];
+  const rejected: unknown[] = [];
+  const note = (reason: unknown) => rejected.push(reason);
+  process.on('unhandledRejection', note);
+  events.on('ready', () => {
+    connected++;
+    events.subscribe('+sdown').then(
+      () => subscribed++,
+      () => {},
+    );
+  });
+  await expect.poll(() => subscribed, noticed).toBe(1);
+  await pauseAll(sentinel!);
+  // To a paused process one can connect, and only the first command tells.
+  await expect.poll(() => connected, { ...noticed, timeout: 20_000 }).toBeGreaterThan(3);
+  await resumeAll(sentinel!);
+  await expect.poll(() => subscribed, { ...noticed, timeout: 20_000 }).toBeGreaterThan(1);
+  process.off('unhandledRejection', note);
+  await leave([commands, events], 1_000);
+  expect(rejected).toEqual([]);
 });
 
 test('a master that is paused', async () => {
