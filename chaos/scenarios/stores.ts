@@ -11,6 +11,7 @@ import { failOverByHand } from './masters.ts';
 const LOADED_AGAIN = 'a script that had to be loaded again';
 const LOADING = 'a master that answered LOADING';
 const DISK_FULL = 'a full disk';
+const NO_REPLICAS = 'writes that the master refused with NOREPLICAS';
 /** About as many commands as an item has in the append-only file. */
 const COMMANDS_PER_SAVE = 6;
 /** What a sleep of one microsecond takes. */
@@ -68,8 +69,14 @@ export const STORES: readonly Scenario[] = [
     name: 'no-replicas',
     row: '20',
     what: 'the master takes no writes for want of replicas (min-replicas-to-write), for 3 s',
-    mustSee: [reason('noreplicas')],
-    run: (chaos) => withSetting(chaos, 'min-replicas-to-write', '3', 3_000),
+    // The lock is asked for first and refused already, so no commit ever hears of it.
+    mustSee: [fact(NO_REPLICAS)],
+    async run(chaos) {
+      const master = await chaos.master();
+      const before = await refusals(chaos, master);
+      await withSetting(chaos, 'min-replicas-to-write', '3', 3_000);
+      if ((await refusals(chaos, master)) > before) chaos.fact(NO_REPLICAS);
+    },
   },
   {
     name: 'loading',
@@ -138,4 +145,10 @@ async function withSetting(chaos: Chaos, name: string, value: string, ms: number
   await chaos.ask(master, 'CONFIG', 'SET', name, value);
   await chaos.rest(ms);
   await chaos.ask(master, 'CONFIG', 'SET', name, before);
+}
+
+/** How often the node has answered NOREPLICAS. */
+async function refusals(chaos: Chaos, node: RedisNode): Promise<number> {
+  const stats = String(await chaos.ask(node, 'INFO', 'errorstats'));
+  return Number(/^errorstat_NOREPLICAS:count=(\d+)/m.exec(stats)?.[1] ?? 0);
 }
