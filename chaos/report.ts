@@ -32,6 +32,17 @@ export function tableRows(results: readonly TrialResult[], notRun: readonly NotR
   return rows;
 }
 
+/** What all runs came to, in one sentence. */
+export function renderTotals(results: readonly TrialResult[]): string {
+  const sum = (of: (result: TrialResult) => number): string =>
+    results.reduce((total, one) => total + of(one), 0).toLocaleString('en');
+  const found = (kind: 'lost' | 'duplicate' | 'falseDuplicate'): string =>
+    sum(({ findings }) => findings?.counts[kind] ?? 0);
+  const work = `${sum(({ load }) => load.saved)} saves, ${sum(({ load }) => load.duplicates)} duplicates told`;
+  const harm = `${found('lost')} lost, ${found('duplicate')} doubled, ${found('falseDuplicate')} false duplicates`;
+  return `${work}, ${sum(({ faults }) => faults)} faults: ${harm}.`;
+}
+
 /** As aligned columns. */
 export function renderTable(rows: readonly Row[]): string {
   const all = [HEADS, ...rows];

@@ -1,11 +1,12 @@
 // npm run chaos: the whole system under load and under faults, and the proof that nothing was lost or doubled.
+import { execFileSync } from 'node:child_process';
 import { missingPrograms } from '../stack/local-launcher.ts';
 import { Campaign } from './campaign.ts';
 import { planOf } from './controls.ts';
 import { Dice } from './dice.ts';
 import { CHAOS_HELP, type ChaosFlags, parseChaosFlags } from './flags.ts';
 import { endWithParent, isInNamespace, rerunInNamespace } from './namespace.ts';
-import { renderTable, tableRows, writeTable } from './report.ts';
+import { renderTable, renderTotals, tableRows, writeTable } from './report.ts';
 import { NOT_HERE, SCENARIOS } from './scenarios/all.ts';
 
 const GUARANTEES = 'docs/guarantees.md';
@@ -61,7 +62,12 @@ async function runScenarios(flags: ChaosFlags): Promise<number> {
   const { results, notRun } = campaign;
   const rows = tableRows(results, notRun);
   console.log(`\n${renderTable(rows)}\n`);
-  if (flags.write) writeTable(GUARANTEES, rows, `\`${again}\`, ${new Date().toISOString().slice(0, 10)}`);
+  const totals = renderTotals(results);
+  console.log(`${totals}\n`);
+  if (flags.write) {
+    const day = new Date().toISOString().slice(0, 10);
+    writeTable(GUARANTEES, rows, `\`${again}\`, ${day}, Redis ${redisVersion()}. ${totals}`);
+  }
   const failed = [...Map.groupBy(results, ({ scenario }) => scenario).values()].filter(
     (runs) => !isGood(runs.map(({ verdict }) => verdict)),
   );
@@ -69,6 +75,10 @@ async function runScenarios(flags: ChaosFlags): Promise<number> {
   const verdict = failed.length === 0 ? 'nothing lost, nothing doubled' : `${failed.length} scenarios failed`;
   say(`${runs}: ${verdict}${stop.signal.aborted ? ', but stopped early' : ''}.`);
   return failed.length === 0 && !stop.signal.aborted ? 0 : 1;
+}
+
+function redisVersion(): string {
+  return /v=(\S+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))?.[1] ?? 'unknown';
 }
 
 /** Void is allowed when a later try with another seed has bitten. */
