@@ -83,7 +83,7 @@ async function healthyMaster(sentinel: RedisAddress, replicas: number, otherSent
 
 /**
  * Sets how often the Sentinels look around: by default every 10 s at the nodes and every 2 s for each other, which makes
- * the start of a set take that long. They forget it when they restart.
+ * the start of a set take that long. They forget it when they restart, and a keeper sets the first one to a second.
  */
 async function setSentinelPace(sentinels: readonly RedisAddress[], pace: 'default' | 'fast'): Promise<void> {
   const [info, publish] = pace === 'fast' ? ['200', '200'] : ['10000', '2000'];

@@ -20,6 +20,11 @@ import { Keeper, type KeeperObserver, type NodeKind } from './keeper.ts';
 const IN_SYNC_LAG_MS = 1_200;
 /** Without a fresh view for longer than this the keeper does not do its work. */
 const IDLE_TOLERANCE_MS = 15_000;
+/**
+ * The Sentinels' own 10 s are how long saves wait for a replica that came back and is behind: so long they do not know its
+ * priority. Nine INFOs a second cost nothing that can be measured.
+ */
+const INFO_PERIOD_MS = 1_000;
 const WATCH_INTERVAL_MS = 1_000;
 
 /**
@@ -39,6 +44,7 @@ export async function startKeeper(config: KeeperConfig, version: string, logger:
   const connections = observeConnections(metrics, logger);
   const watch = watchSet(access, connections, {
     inSyncLagMs: IN_SYNC_LAG_MS,
+    infoPeriodMs: INFO_PERIOD_MS,
     onMasterChange: ({ master }) => connections.masterChanged(master),
     onPoll(poll: Poll) {
       if (poll.confirmed !== null) metrics.looks.inc();

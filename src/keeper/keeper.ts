@@ -37,6 +37,8 @@ export class Keeper {
   readonly #busy = new Set<string>();
   /** Those that missed something and are known to be at 0. */
   readonly #lowered = new Set<string>();
+  /** Those that gave no answer when they were last asked. */
+  readonly #silent = new Set<string>();
   #latest: Poll | null = null;
 
   constructor(nodes: Nodes, observer: KeeperObserver, nowMs: () => number = () => performance.now()) {
@@ -59,13 +61,20 @@ export class Keeper {
   async #seeTo(node: string, poll: Poll): Promise<void> {
     if (this.#busy.has(node)) return;
     this.#busy.add(node);
+    const { confirmed, ...rest } = poll;
+    const seen = confirmed === null ? null : { ...rest, ...confirmed };
     try {
-      if (this.#marks.missed.has(node) && !this.#lowered.has(node)) void this.#lower(node);
+      if (this.#marks.missed.has(node) && !this.#lowered.has(node)) {
+        void this.#lower(node);
+        if (seen !== null && this.#silent.has(node) && this.#marks.isFormer(node, seen))
+          void this.#call(node, seen.master);
+      }
       const state = await this.#nodes.read(node);
-      const { confirmed, ...rest } = poll;
+      if (state === null) this.#silent.add(node);
+      else this.#silent.delete(node);
       this.#observer.looked(node, kindOf(node, state, confirmed?.master));
-      if (confirmed === null) return;
-      for (const action of this.#marks.decide(node, state, { ...rest, ...confirmed })) {
+      if (seen === null) return;
+      for (const action of this.#marks.decide(node, state, seen)) {
         if (this.#isCurrent(poll)) await this.#act(node, action);
       }
     } finally {
@@ -85,6 +94,14 @@ export class Keeper {
     } catch {
       // It is down or out of reach, as it mostly is when it misses something: tried again with every poll.
     }
+  }
+
+  /**
+   * Likewise for a former master that is paused: it finds that it follows the new one. Sentinel reads no priority from a
+   * node that says it is a master, so 0 alone would not keep it from being promoted.
+   */
+  async #call(node: string, master: string): Promise<void> {
+    await this.#nodes.follow(node, master).catch(() => {});
   }
 
   #isCurrent({ askedAtMs, confirmed }: Poll): boolean {

@@ -15,6 +15,8 @@ export const PROMOTABLE = 100;
 const IN_SYNC_FOR_MS = 2_500;
 /** One look at a node may be older than what the Sentinels have just agreed on. */
 const STALE_LOOKS = 2;
+/** Who was never seen as the master may be in the middle of its promotion, by a Sentinel that is out of our reach. */
+const STRANGER_LOOKS = 6;
 
 type Seen = Omit<Poll, 'confirmed'> & NonNullable<Poll['confirmed']>;
 
@@ -51,17 +53,22 @@ export class Marks {
 
   /** What is to be done about a node that says this of itself. Call it after `see`, once for each node. */
   decide(node: string, state: NodeState | null, seen: Seen): Action[] {
-    const isStale = state !== null && node !== seen.master && this.#former.has(state.follows ?? node);
-    const looks = isStale ? (this.#staleLooks.get(node) ?? 0) + 1 : 0;
+    const { master } = seen;
+    const followed = state?.follows ?? node;
+    const looks = state !== null && node !== master && followed !== master ? (this.#staleLooks.get(node) ?? 0) + 1 : 0;
     this.#staleLooks.set(node, looks);
     if (state === null) return [];
     const actions: Action[] = [];
     const priority = this.#priorityOf(node, state, seen);
     if (priority !== state.priority) actions.push({ kind: 'set_priority', priority });
-    // Sentinel does it too, but only after 8 s. While it is at it, the node may be the very one that it promotes.
-    const isLeftToSentinel = seen.answers.some(({ master, isFailingOver }) => master === node || isFailingOver);
-    if (looks >= STALE_LOOKS && !isLeftToSentinel) actions.push({ kind: 'follow', master: seen.master });
+    const patience = this.#former.has(followed) ? STALE_LOOKS : STRANGER_LOOKS;
+    if (looks >= patience && !isLeftToSentinel(node, seen)) actions.push({ kind: 'follow', master });
     return actions;
+  }
+
+  /** Whether a node that gives no answer was master and will, when it goes on, take itself for it still. */
+  isFormer(node: string, seen: Seen): boolean {
+    return this.#former.has(node) && !isLeftToSentinel(node, seen);
   }
 
   #priorityOf(node: string, state: NodeState, { master, askedAtMs, inSync }: Seen): number {
@@ -75,4 +82,9 @@ export class Marks {
 
 function isSettled(sinceMs: number | null, nowMs: number): boolean {
   return sinceMs !== null && nowMs - sinceMs >= IN_SYNC_FOR_MS;
+}
+
+/** Sentinel corrects such nodes too, but only after 8 s. While it is at it, the node may be the very one that it promotes. */
+function isLeftToSentinel(node: string, { answers }: Seen): boolean {
+  return answers.some(({ master, isFailingOver }) => master === node || isFailingOver);
 }

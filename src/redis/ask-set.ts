@@ -18,19 +18,31 @@ export async function askRole(
   }
 }
 
-/** How a Sentinel sees the set, or null when it gives no answer. */
-export async function askSentinel(sentinel: Redis, masterName: string): Promise<SentinelAnswer | null> {
+/**
+ * How a Sentinel sees the set, or null when it gives no answer. With `infoPeriodMs` it is also told how often to ask the
+ * nodes for INFO; it forgets that when it restarts.
+ */
+export async function askSentinel(
+  sentinel: Redis,
+  masterName: string,
+  infoPeriodMs?: number,
+): Promise<SentinelAnswer | null> {
+  if (infoPeriodMs !== undefined) {
+    sentinel.call('SENTINEL', 'DEBUG', 'INFO-PERIOD', String(infoPeriodMs)).catch(() => {});
+  }
   try {
-    const [address, master, replicas] = await Promise.all([
+    const [address, master, replicas, info] = await Promise.all([
       // During a failover the leading Sentinel names the new master here up to a second before it does in the others.
       sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName) as Promise<[string, string]>,
       sentinel.call('SENTINEL', 'MASTER', masterName) as Promise<string[]>,
       sentinel.call('SENTINEL', 'REPLICAS', masterName) as Promise<string[][]>,
+      sentinel.call('INFO', 'sentinel') as Promise<string>,
     ]);
     return {
       master: address.join(':'),
       nodes: new Map(replicas.concat([master]).map((fields) => [addressIn(fields), seenIn(fields)])),
       isFailingOver: /\bfailover_in_progress\b/.test(valueIn(master, 'flags')),
+      isInTilt: /^sentinel_tilt:1/m.test(info),
     };
   } catch {
     return null;

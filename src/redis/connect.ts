@@ -83,9 +83,9 @@ export async function leave(clients: readonly Redis[], graceMs: number): Promise
   for (const client of clients) client.disconnect();
 }
 
-/** Where a connection ends, as `ip:port`. */
+/** Where a connection ends, as `ip:port`; `:0` while it was never made. */
 export function peerOf({ stream }: Redis): string {
-  const { remoteAddress = '', remotePort = 0 } = stream as { remoteAddress?: string; remotePort?: number };
+  const { remoteAddress = '', remotePort = 0 } = (stream ?? {}) as { remoteAddress?: string; remotePort?: number };
   return `${remoteAddress.replace(/^::ffff:/, '')}:${remotePort}`;
 }
 

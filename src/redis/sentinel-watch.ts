@@ -9,6 +9,7 @@ import { namedByMajority, type SentinelAnswer, SetViewTracker } from './set-view
 const POLL_INTERVAL_MS = 300;
 /** A view older than this confirms nothing: the set may have changed since. */
 const MAX_AGE_MS = 1_000;
+const ANSWER_COUNTS_MS = 10_000;
 const EVENTS = ['+switch-master', '+sdown', '-sdown'];
 
 /** A view that is young enough to decide by. */
@@ -30,7 +31,7 @@ export type Poll = {
   readonly required: ReadonlySet<string>;
   /** Every data node that any Sentinel lists. */
   readonly known: ReadonlySet<string>;
-  /** The last answer of every Sentinel that ever gave one. */
+  /** The last answer of every Sentinel that gave one in the last 10 s, for longer than which no failover lasts. */
   readonly answers: readonly SentinelAnswer[];
   readonly inSync: Pick<InSyncTracker, 'sinceMs'>;
 };
@@ -46,6 +47,8 @@ export type WatchOptions = {
   readonly inSyncLagMs: number;
   readonly onMasterChange?: (view: Pick<FreshView, 'master' | 'masterPeers'>) => void;
   readonly onPoll?: (poll: Poll) => void;
+  /** Has every Sentinel ask the nodes for INFO this often, and not only every 10 s. */
+  readonly infoPeriodMs?: number;
 };
 
 /** Watches until closed. */
@@ -97,8 +100,11 @@ export class SentinelWatch {
     this.#polling = true;
     // The age counts from the question: an answer may be as old as that.
     const askedAtMs = performance.now();
-    await this.#look(askedAtMs);
-    this.#polling = false;
+    try {
+      await this.#look(askedAtMs);
+    } finally {
+      this.#polling = false;
+    }
     const again = this.#pollAgain;
     this.#pollAgain = false;
     // From question to question: a Sentinel that does not answer takes 400 ms of each poll, and the view must not outlive
@@ -110,7 +116,9 @@ export class SentinelWatch {
   async #look(askedAtMs: number): Promise<void> {
     const [told, ...answers] = await Promise.all([
       askRole(this.#options.master),
-      ...this.#options.sentinels.map(({ commands }) => askSentinel(commands, this.#options.masterName)),
+      ...this.#options.sentinels.map(({ commands }) =>
+        askSentinel(commands, this.#options.masterName, this.#options.infoPeriodMs),
+      ),
     ]);
     const master = namedByMajority(answers);
     const masterPeers = master === null ? new Set<string>() : await peersOf(master);
@@ -130,7 +138,8 @@ export class SentinelWatch {
     if (confirmed !== null) this.#last = { askedAtMs, master: confirmed.master, masterPeers, required };
     // A planned failover leaves the connection to the former master open.
     else if (master !== null && told !== null) reconnect(this.#options.master);
-    const { known, answers: lastAnswers } = this.#tracker;
-    this.#options.onPoll?.({ askedAtMs, confirmed, required, known, answers: lastAnswers, inSync: this.#inSync });
+    const recent = this.#tracker.answersSince(askedAtMs - ANSWER_COUNTS_MS);
+    const { known } = this.#tracker;
+    this.#options.onPoll?.({ askedAtMs, confirmed, required, known, answers: recent, inSync: this.#inSync });
   }
 }

@@ -18,6 +18,8 @@ export type SentinelAnswer = {
   /** Every data node that it knows, the master included. */
   readonly nodes: ReadonlyMap<string, SeenNode>;
   readonly isFailingOver: boolean;
+  /** In TILT, for 30 s after it was held up, a Sentinel starts no failover and does not notice who goes down. */
+  readonly isInTilt: boolean;
 };
 
 // A node leaves only after two polls and this long in a row: one answer may be older than the node's return.
@@ -39,13 +41,14 @@ export function namedByMajority(answers: readonly (SentinelAnswer | null)[]): st
 /**
  * Follows the answers of all Sentinels over time. A node is known as long as any Sentinel lists it in its last answer, a
  * silent Sentinel's last answer included, because what it knows it can promote. A known node is required at once, and no
- * longer only when a majority of all Sentinels and every answering one that lists it say, in polls in a row, that it is
+ * longer only when a majority of all Sentinels and every answering one that lists it, but those in TILT, say, in polls in a row, that it is
  * down, has priority 0, or never answered INFO: Sentinel promotes no such node (redis 7.0 to 8.x, sentinelSelectSlave).
  */
 export class SetViewTracker {
   readonly #majority: number;
   readonly #lastInSyncMs: (node: string) => number;
   readonly #last: (SentinelAnswer | null)[];
+  readonly #lastAtMs: number[] = [];
   readonly #outSince = new Map<string, { readonly sinceMs: number; polls: number }>();
   #required: ReadonlySet<string> = new Set();
 
@@ -56,14 +59,16 @@ export class SetViewTracker {
     this.#last = Array.from({ length: sentinelCount }, () => null);
   }
 
-  /** The last answer of every Sentinel that ever gave one. */
-  get answers(): readonly SentinelAnswer[] {
-    return this.#last.filter((answer) => answer !== null);
+  /** The last answer of every Sentinel that gave one since then. */
+  answersSince(sinceMs: number): readonly SentinelAnswer[] {
+    return this.#last.filter((answer, i) => answer !== null && (this.#lastAtMs[i] ?? 0) >= sinceMs) as SentinelAnswer[];
   }
 
   /** Every data node that any of them lists, masters and former masters included. */
   get known(): ReadonlySet<string> {
-    return new Set(this.answers.flatMap((answer) => [answer.master, ...answer.nodes.keys()]));
+    return new Set(
+      this.answersSince(Number.NEGATIVE_INFINITY).flatMap((answer) => [answer.master, ...answer.nodes.keys()]),
+    );
   }
 
   /**
@@ -72,7 +77,9 @@ export class SetViewTracker {
    */
   update(answers: readonly (SentinelAnswer | null)[], atMs: number): ReadonlySet<string> {
     answers.forEach((answer, i) => {
-      if (answer !== null) this.#last[i] = answer;
+      if (answer === null) return;
+      this.#last[i] = answer;
+      this.#lastAtMs[i] = atMs;
     });
     const current = answers.filter((answer) => answer !== null);
     const master = namedByMajority(answers);
@@ -90,7 +97,10 @@ export class SetViewTracker {
 
   #isOut(node: string, current: readonly SentinelAnswer[], atMs: number): boolean {
     const settledAtMs = this.#lastInSyncMs(node) + INFO_SETTLES_MS;
-    const listing = current.map(({ nodes }) => nodes.get(node)).filter((seen) => seen !== undefined);
+    const listing = current
+      .filter(({ isInTilt }) => !isInTilt)
+      .map(({ nodes }) => nodes.get(node))
+      .filter((seen) => seen !== undefined);
     const isOut = ({ isDown, priority, infoAgeMs }: SeenNode): boolean =>
       isDown || (infoAgeMs === null ? atMs >= settledAtMs : priority === 0 && atMs - infoAgeMs >= settledAtMs);
     return listing.every(isOut) && listing.length >= this.#majority;

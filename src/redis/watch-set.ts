@@ -7,7 +7,7 @@ import { SentinelWatch, type WatchOptions } from './sentinel-watch.ts';
 export function watchSet(
   access: StoreAccess,
   observer: ConnectionObserver,
-  options: Pick<WatchOptions, 'inSyncLagMs' | 'onMasterChange' | 'onPoll'>,
+  options: Pick<WatchOptions, 'inSyncLagMs' | 'onMasterChange' | 'onPoll' | 'infoPeriodMs'>,
 ): SentinelWatch | null {
   const { target } = access;
   if (target.kind !== 'sentinel') return null;

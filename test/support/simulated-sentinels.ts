@@ -42,7 +42,7 @@ export class SimulatedSentinels {
     const nodes = new Map(
       NODES.map((node) => [addressOf(node), { isDown: down.has(node), priority: 100, infoAgeMs: 1 }]),
     );
-    return { master: addressOf(master), nodes, isFailingOver: false };
+    return { master: addressOf(master), nodes, isFailingOver: false, isInTilt: false };
   }
 
   /** Whom a majority names, or null. */

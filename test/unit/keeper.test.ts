@@ -128,5 +128,21 @@ describe('the keeper', () => {
       await keeper.see(poll(5_000, missing));
       expect(lowered()).toBe(2);
     });
+
+    test('and makes a silent former master follow the new one', async () => {
+      const { keeper, seen } = keeperOver(async (node) => (node === 'a' ? null : IN_SYNC));
+      const known = ['a', 'b', 'c'];
+      await keeper.see(poll(5_000, { known }));
+      const after: Look = { known, master: 'b', inSync: ['c'], required: ['c'] };
+      await keeper.see(poll(5_000, after));
+      expect(seen).toContain('a follows b');
+    });
+
+    test('but does not make a replica follow that only hangs', async () => {
+      const { keeper, seen } = keeperOver(async () => null);
+      await keeper.see(poll(5_000, missing));
+      await keeper.see(poll(5_000, missing));
+      expect(seen.filter((line) => line.includes('follows'))).toEqual([]);
+    });
   });
 });

@@ -17,7 +17,12 @@ type Look = {
 
 const NODES = ['a', 'b', 'c'];
 const NOW_MS = 10_000;
-const says = (master: string, isFailingOver: boolean): SentinelAnswer => ({ master, nodes: new Map(), isFailingOver });
+const says = (master: string, isFailingOver: boolean): SentinelAnswer => ({
+  master,
+  nodes: new Map(),
+  isFailingOver,
+  isInTilt: false,
+});
 const replica = (priority: number, follows = 'a', isRewriting = false): NodeState => ({
   follows,
   priority,
@@ -127,7 +132,8 @@ describe('a former master', () => {
     expect(afterLooks('a', master(0), before, now, before, before)).toEqual([]);
   });
 
-  test('that was never seen as one is left to the Sentinels', () => {
-    expect(afterLooks('a', master(0), now, now, now)).toEqual([]);
+  test('that was never seen as one is left to the Sentinels at first, and made to follow after six looks', () => {
+    expect(afterLooks('a', master(0), now, now, now, now, now)).toEqual([]);
+    expect(afterLooks('a', master(0), now, now, now, now, now, now)).toEqual(follow);
   });
 });

@@ -15,13 +15,18 @@ class FakeSentinel extends EventEmitter {
   replica: Record<string, string> = { 'slave-priority': '100', 'info-refresh': '1200' };
   isSilent = false;
 
-  async call(_command: string, what: string): Promise<unknown> {
+  tilt = '0';
+  infoPeriods: string[] = [];
+
+  async call(command: string, what: string, ...rest: string[]): Promise<unknown> {
     if (this.isSilent) {
       await new Promise((resolve) => setTimeout(resolve, ANSWER_TIMEOUT_MS));
       throw new Error('Command timed out');
     }
     const [ip = '', port = ''] = A.split(':');
     const [replicaIp = '', replicaPort = ''] = B.split(':');
+    if (command === 'INFO') return `# Sentinel\r\nsentinel_masters:1\r\nsentinel_tilt:${this.tilt}\r\n`;
+    if (what === 'DEBUG') return this.infoPeriods.push(rest.join(' '));
     if (what === 'GET-MASTER-ADDR-BY-NAME') return this.master.split(':');
     if (what === 'MASTER') return Object.entries({ ip, port, flags: this.flags }).flat();
     return [Object.entries({ ip: replicaIp, port: replicaPort, flags: 'slave', ...this.replica }).flat()];
@@ -67,6 +72,7 @@ beforeEach(async () => {
     master: master as unknown as Redis,
     masterName: 'items',
     inSyncLagMs: 1_000,
+    infoPeriodMs: 700,
     onMasterChange: (view) => changes.push(view.master),
     onPoll: (poll) => polls.push(poll),
   });
@@ -150,15 +156,17 @@ test('a change that a Sentinel tells of is looked at at once', async () => {
   expect(polls.length).toBe(before + 1);
 });
 
-test('what is told of a node is handed on: priority, age, failover', async () => {
+test('what is told of a node is handed on: priority, age, failover, TILT', async () => {
   sentinels[0]!.replica = { 'slave-priority': '0', 'info-refresh': '0' };
   sentinels[1]!.replica = { 'slave-priority': '7', 'info-refresh': '4500' };
   sentinels[2]!.flags = 'master,o_down,failover_in_progress';
+  sentinels[1]!.tilt = '1';
   await pass(301);
   const [first, second, third] = polls.at(-1)!.answers;
   expect(first!.nodes.get(B)).toEqual({ isDown: false, priority: 0, infoAgeMs: null });
   expect(second!.nodes.get(B)).toEqual({ isDown: false, priority: 7, infoAgeMs: 4_500 });
   expect([second!.isFailingOver, third!.isFailingOver]).toEqual([false, true]);
+  expect([first!.isInTilt, second!.isInTilt]).toEqual([false, true]);
   expect(third!.nodes.get(A)).toEqual({ isDown: true, priority: null, infoAgeMs: null });
 });
 
@@ -168,4 +176,9 @@ test('every poll is handed on, and says when nothing is confirmed', async () => 
   await pass(301 + ANSWER_TIMEOUT_MS);
   expect(polls.at(-1)!.confirmed).toBeNull();
   expect(polls.at(-1)!.known).toEqual(new Set([A, B]));
+});
+
+test('a Sentinel is told how often to look at the nodes, again and again, because it forgets it', async () => {
+  await pass(601);
+  expect(sentinels[0]!.infoPeriods).toEqual(['INFO-PERIOD 700', 'INFO-PERIOD 700', 'INFO-PERIOD 700']);
 });

@@ -16,7 +16,7 @@ function says(master: string, ...nodes: string[]): SentinelAnswer {
     const [name = '', priority] = text.replace('!', '').split('=');
     return [name, { isDown: text.endsWith('!'), priority: Number(priority ?? 100), infoAgeMs: 0 }];
   });
-  return { master: master.replace('!', ''), nodes: new Map(seen), isFailingOver: false };
+  return { master: master.replace('!', ''), nodes: new Map(seen), isFailingOver: false, isInTilt: false };
 }
 
 /** Feeds polls to a tracker of three Sentinels and shows the view after each: `master: required…`. */
@@ -80,6 +80,14 @@ describe('required', () => {
   test('is a node that one answering Sentinel still takes for up', () => {
     const split = [says('a', 'b', 'c!'), says('a', 'b', 'c!'), WHOLE];
     expect(follow(split, split, split).at(-1)).toBe('a: b c');
+  });
+
+  test('is no longer a node that only a Sentinel in TILT takes for up: it does not notice, and promotes nobody', () => {
+    const down = says('a', 'b', 'c!');
+    const tilt = [down, down, { ...WHOLE, isInTilt: true }];
+    expect(follow(tilt, tilt).at(-1)).toBe('a: b');
+    const tooFew = [down, { ...down, isInTilt: true }, { ...WHOLE, isInTilt: true }];
+    expect(follow(tooFew, tooFew, tooFew).at(-1)).toBe('a: b c');
   });
 
   test('is a node that too few Sentinels are there to exclude', () => {
@@ -180,4 +188,12 @@ test('what is known includes masters, former masters and what silent Sentinels t
   tracker.update([WHOLE, says('d'), null], 0);
   tracker.update([null, null, null], 300);
   expect([...tracker.known].toSorted()).toEqual(['a', 'b', 'c', 'd']);
+});
+
+test('answers are handed on for as long as they are young enough', () => {
+  const tracker = new SetViewTracker(3, () => 0);
+  tracker.update([WHOLE, null, null], 0);
+  tracker.update([null, says('b'), null], 500);
+  expect(tracker.answersSince(500).map(({ master }) => master)).toEqual(['b']);
+  expect(tracker.answersSince(0).map(({ master }) => master)).toEqual(['a', 'b']);
 });
