@@ -2,6 +2,7 @@
 # Starts one Redis node, once it is sure that this costs no data. The Sentinels, not this node, know who is master:
 #
 #   no majority of Sentinels answers     wait. They start without Redis, so this ends by itself.
+#   one of them names a later master     wait until the others have heard of it
 #   they name another node               start as its replica, unless it may be an empty one that would delete our data
 #   they name this node, it has data     start as master, unless a replica lost us seconds ago: then wait for Sentinel
 #                                        to promote that one, whose memory has what our disk may have missed
@@ -33,6 +34,10 @@ set -eu
 YIELD_SECONDS=30
 # redis-server makes an append-only file of about 90 bytes before the first write.
 EMPTY_BYTES=200
+
+# All were killed in the moment of a promotion, and one Sentinel remembers it. The Sentinels tell each other every 2 s, and
+# this is how often that is waited for, every quarter of a second.
+LATER_WAITS=60
 
 here=$(cd "$(dirname "$0")" && pwd)
 say() { printf 'start-redis: %s\n' "$*"; }
@@ -108,12 +113,16 @@ wait_because() {
 }
 
 mkdir -p "$dir"
+later_waits=0
 while :; do
   # shellcheck disable=SC2034 # read by the functions of views.sh
   views=$(views)
   master=$(named_master)
   if [ -z "$master" ]; then
     wait_because "no majority of the Sentinels ($SENTINELS) names a master"
+  elif later=$(later_master "$master") && [ -n "$later" ] && [ "$later_waits" -lt "$LATER_WAITS" ]; then
+    later_waits=$((later_waits + 1))
+    wait_because "a Sentinel names $later, and at a later epoch than those that name $master"
   elif [ "$master" != "$me" ]; then
     if ! may_delete_us; then role="replica of $master"; break; fi
     wait_because "the master $master is empty or about to be, and following it would delete what is in $dir. \

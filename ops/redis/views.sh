@@ -34,6 +34,15 @@ named_master() {
     END { for (node in votes) if (votes[node] >= majority) print node }'
 }
 
+# later_master NODE: whom any Sentinel names at a later epoch than all that name NODE; the others will hear of it from
+# that one. From $views.
+later_master() {
+  printf '%s\n' "$views" | awk -v node="$1" '
+    $3 == node && $2 > epoch { epoch = $2 }
+    { named[NR] = $3; at[NR] = $2 }
+    END { for (i = 1; i <= NR; i++) if (named[i] != node && at[i] > epoch) { print named[i]; exit } }'
+}
+
 # Every replica that any Sentinel knows. From $views.
 known_replicas() { printf '%s\n' "$views" | awk '{ for (i = 4; i <= NF; i++) print $i }' | sort -u; }
 

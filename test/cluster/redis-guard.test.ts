@@ -103,6 +103,23 @@ test('all nodes killed at once, and the master’s disk lost', async () => {
   await expectEverywhere('yes');
 });
 
+test('all killed in the moment of a promotion that only one Sentinel remembers', async () => {
+  const [, ...others] = set.sentinelNodes;
+  const memories = await Promise.all(others.map(({ dir: home }) => readFile(join(home, 'sentinel.conf'), 'utf8')));
+  const former = await set.masterNode();
+  await former.kill();
+  const isReplaced = async () => (await set.master()) !== former.address;
+  await waitFor(isReplaced, { timeoutMs: 60_000, what: 'no failover' });
+  const promoted = await set.masterNode();
+  await askRedis(promoted, ['SET', 'kept', 'newer']);
+  await killAll([...set.nodes, ...set.sentinelNodes]);
+  await Promise.all(others.map(({ dir: home }, i) => writeFile(join(home, 'sentinel.conf'), memories[i]!)));
+  await startAll([...set.nodes, ...set.sentinelNodes]);
+  await set.settled();
+  expect(await set.master()).toBe(promoted.address);
+  await expectEverywhere('newer');
+});
+
 test('Sentinels that lost their memory do not make a stale former master the master', async () => {
   const stale = await set.masterNode();
   await stale.kill();
