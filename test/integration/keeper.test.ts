@@ -74,19 +74,24 @@ describe('the keeper', () => {
     const isGone = async () => (await metric('keeper_nodes{state="unreachable"}')) === 1;
     await waitFor(isGone, { timeoutMs: 30_000, what: 'the keeper did not miss the replica' });
     const { port } = replica;
-    const isDown = async () => {
-      const [one] = own.set.sentinelNodes;
-      const seen = (await askRedis(one!, ['SENTINEL', 'REPLICAS', own.set.masterName])) as unknown[];
+    const isDownFor = async (sentinel: RedisNode) => {
+      const seen = (await askRedis(sentinel, ['SENTINEL', 'REPLICAS', own.set.masterName])) as unknown[];
       return seen.map(fields).some((node) => node['port'] === `${port}` && node['flags']?.includes('s_down'));
     };
+    const isDown = async () => (await Promise.all(own.set.sentinelNodes.map(isDownFor))).every(Boolean);
     await waitFor(isDown, { timeoutMs: 30_000, what: 'the Sentinels did not miss the replica' });
+    // From two polls later on saves are confirmed without it.
+    const looks = await metric('keeper_looks_total');
+    const hasLooked = async () => (await metric('keeper_looks_total')) >= looks + 4;
+    await waitFor(hasLooked, { timeoutMs: 30_000, what: 'the keeper does not look' });
     const before = await metric('keeper_priority_changes_total{to="0"}');
     await resumeAll(replica);
     const isLowered = async () => (await metric('keeper_priority_changes_total{to="0"}')) > before;
     await waitFor(isLowered, { timeoutMs: 30_000, what: 'the replica was not lowered' });
     await becomes(replica, 100);
     await own.set.settled();
-    expect(await metric('keeper_nodes{state="promotable"}')).toBe(2);
+    // As of its next look.
+    await expect.poll(() => metric('keeper_nodes{state="promotable"}'), { timeout: 30_000 }).toBe(2);
   });
 
   test('makes a former master follow the new one, long before the Sentinels do', async () => {
