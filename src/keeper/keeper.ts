@@ -112,7 +112,7 @@ export class Keeper {
     try {
       if (action.kind === 'follow') await this.#nodes.follow(node, action.master);
       else await this.#nodes.setPriority(node, action.priority);
-      this.#lowered.delete(node);
+      if (action.kind === 'set_priority' && action.priority !== 0) this.#lowered.delete(node);
       this.#observer.done(node, action);
     } catch (error) {
       this.#observer.failed(node, action, error as Error);

@@ -100,11 +100,8 @@ export class SentinelWatch {
     this.#polling = true;
     // The age counts from the question: an answer may be as old as that.
     const askedAtMs = performance.now();
-    try {
-      await this.#look(askedAtMs);
-    } finally {
-      this.#polling = false;
-    }
+    await this.#look(askedAtMs);
+    this.#polling = false;
     const again = this.#pollAgain;
     this.#pollAgain = false;
     // From question to question: a Sentinel that does not answer takes 400 ms of each poll, and the view must not outlive
@@ -136,8 +133,8 @@ export class SentinelWatch {
     }
     const confirmed = master === null || role === null ? null : { master, role };
     if (confirmed !== null) this.#last = { askedAtMs, master: confirmed.master, masterPeers, required };
-    // A planned failover leaves the connection to the former master open.
-    else if (master !== null && told !== null) reconnect(this.#options.master);
+    // A planned failover leaves the connection to the former master open. A name that does not resolve says nothing.
+    else if (masterPeers.size > 0 && told !== null) reconnect(this.#options.master);
     const recent = this.#tracker.answersSince(askedAtMs - ANSWER_COUNTS_MS);
     const { known } = this.#tracker;
     this.#options.onPoll?.({ askedAtMs, confirmed, required, known, answers: recent, inSync: this.#inSync });

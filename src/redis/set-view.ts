@@ -40,9 +40,10 @@ export function namedByMajority(answers: readonly (SentinelAnswer | null)[]): st
 
 /**
  * Follows the answers of all Sentinels over time. A node is known as long as any Sentinel lists it in its last answer, a
- * silent Sentinel's last answer included, because what it knows it can promote. A known node is required at once, and no
- * longer only when a majority of all Sentinels and every answering one that lists it, but those in TILT, say, in polls in a row, that it is
- * down, has priority 0, or never answered INFO: Sentinel promotes no such node (redis 7.0 to 8.x, sentinelSelectSlave).
+ * silent Sentinel's last answer included, because what it knows it can promote. A known node is required at once. It is
+ * no longer when, in polls in a row, a majority of all Sentinels and every answering one that lists it, those in TILT left
+ * out, say that it is down, has priority 0 or never answered INFO: Sentinel promotes no such node (redis 7.0 to 8.x,
+ * sentinelSelectSlave).
  */
 export class SetViewTracker {
   readonly #majority: number;

@@ -1,6 +1,5 @@
 // Whoever falls silent without closing its connections is noticed in time for a save to go elsewhere.
 import { once } from 'node:events';
-import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { connect, connectToSentinel, leave } from '../../src/redis/connect.ts';
 import type { StoreAccess } from '../../src/redis/connection-options.ts';
@@ -63,18 +62,17 @@ test('a master that is paused', async () => {
   await using store = await openTestStore({ access: accessTo(own.set.sentinels) });
   const master = await own.set.masterNode();
   // Under way when it happens: once the view is too old, which takes a second, no commit is sent any more.
-  const over = new AbortController();
+  let isOver = false;
   const key = command('into the void').key;
-  const busy = (async () => {
-    while (!over.signal.aborted) {
-      await Promise.all([store.items.commit([command('into the void')]), store.locks.acquire([key]), store.ping()]);
-      await setTimeout(10);
-    }
-  })();
+  const ask = async () => {
+    await Promise.all([store.items.commit([command('into the void')]), store.locks.acquire([key]), store.ping()]);
+    return isOver;
+  };
+  const busy = waitFor(ask, { timeoutMs: 60_000, everyMs: 10, what: 'the test did not end' });
   await pauseAll(master);
   const downs = ['down commit', 'down lock', 'down command', 'down watch'];
   await expect.poll(() => store.seen, noticed).toEqual(expect.arrayContaining(downs));
-  over.abort();
+  isOver = true;
   await busy;
   await resumeAll(master);
 });
