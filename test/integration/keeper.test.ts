@@ -50,10 +50,11 @@ describe('the keeper', () => {
   test('marks the replicas as promotable, the master as not, and says so', async () => {
     expect(await priorityOf(await own.set.masterNode())).toBe(0);
     expect(await Promise.all((await replicas()).map(priorityOf))).toEqual([100, 100]);
-    expect((await fetch(`${keeper.url}/readyz`)).status).toBe(200);
+    // It says what it saw at its next look, not what it has just done.
+    await keeper.ready(30_000);
     expect((await fetch(`${keeper.url}/livez`)).status).toBe(200);
     expect(await metric('keeper_nodes{state="master"}')).toBe(1);
-    expect(await metric('keeper_nodes{state="promotable"}')).toBe(2);
+    await expect.poll(() => metric('keeper_nodes{state="promotable"}'), { timeout: 30_000 }).toBe(2);
     expect(await metric('keeper_priority_changes_total{to="100"}')).toBe(2);
   });
 
