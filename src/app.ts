@@ -2,24 +2,27 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions, LogController } from 'fastify';
 import { collectAllowedMethods } from './http/allowed-methods.ts';
 import { installErrorHandler, renderError } from './http/error-handler.ts';
-import { itemsRoutes, type ItemsRoutesOptions } from './http/items-routes.ts';
 import { installJsonBody } from './http/json-body.ts';
 import * as limits from './http/limits.ts';
 import { healthRoutes, metricsRoute } from './http/ops-routes.ts';
 import { problemPages } from './http/problem-pages.ts';
 import { installProtocolChecks, unreadableRequestHandler } from './http/protocol-errors.ts';
+import { type ReadDeps, readRoutes } from './http/read-routes.ts';
 import { requestIdOf } from './http/request-headers.ts';
 import { installRequestLog, recordRequest } from './http/request-log.ts';
+import type { SaveDeps } from './http/save-request.ts';
+import { saveRoute } from './http/save-route.ts';
 import type { CommonMetrics } from './observability/common-metrics.ts';
 import type { Logger } from './observability/logger.ts';
 import type { Readiness } from './observability/readiness.ts';
 
-export type AppDeps = ItemsRoutesOptions & {
-  readonly logger: Logger;
-  readonly readiness: Readiness;
-  /** Whether /metrics is served here, and not by `buildOpsApp` on a port of its own. */
-  readonly servesMetrics: boolean;
-};
+export type AppDeps = SaveDeps &
+  ReadDeps & {
+    readonly logger: Logger;
+    readonly readiness: Readiness;
+    /** Whether /metrics is served here, and not by `buildOpsApp` on a port of its own. */
+    readonly servesMetrics: boolean;
+  };
 
 /** What an application needs that only operators' tools talk to. */
 export type OpsDeps = Pick<AppDeps, 'logger' | 'readiness' | 'isTrustedProxy'> & { readonly metrics: CommonMetrics };
@@ -29,7 +32,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = fastify(serverOptions(deps));
   const addAllowedMethods = prepare(app, deps);
   installJsonBody(app);
-  await app.register(itemsRoutes, deps);
+  await app.register(saveRoute, deps);
+  await app.register(readRoutes, deps);
   await app.register(problemPages);
   await app.register(healthRoutes, deps);
   if (deps.servesMetrics) await app.register(metricsRoute, deps);

@@ -18,7 +18,8 @@ export function installJsonBody(app: FastifyInstance): void {
       // Decoding would turn every wrong byte into U+FFFD, and different contents into the same one.
       done(new ProblemError('malformed-json', 'the body is not valid UTF-8'));
     } else {
-      void parse(request, body.toString(), done);
+      const text = body.toString();
+      void parse(request, text, (error) => (error === null ? done(null, text) : done(error)));
     }
   });
 }

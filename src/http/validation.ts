@@ -4,7 +4,6 @@ import { type ProblemDetail, ProblemError } from './problems.ts';
 
 /** The body as the schema reads it. Throws a `validation-failed` problem with JSON pointers. */
 export function parseBody<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {
-  if (body === undefined) throw new ProblemError('malformed-json', 'the request has no body');
   return parse(schema, body, (path) => ({ pointer: path.map((step) => `/${escapePointer(String(step))}`).join('') }));
 }
 

@@ -1,11 +1,15 @@
 // What a content is, which contents are acceptable, and what makes two of them the same.
 import { hash } from 'node:crypto';
+import type { ContentValue } from './json-value.ts';
 
 /** The most bytes that a content may take in UTF-8. */
 export const MAX_CONTENT_BYTES = 65_536;
 
-/** A content as posted. `kind` is part of its identity: a string and a JSON value are never the same content. */
-export type Content = { readonly kind: 'string'; readonly text: string };
+/**
+ * A content as it is stored. `kind` is part of its identity: a string and a JSON value are never the same content. `text`
+ * is a string as posted, or the canonical form of a JSON object or array.
+ */
+export type Content = { readonly kind: 'string' | 'json'; readonly text: string };
 
 /**
  * What names a content in locks, index and logs. `digest` is the first 20 bytes of the SHA-256 over kind and exact
@@ -22,6 +26,11 @@ const DIGEST_BYTES = 20;
 export function contentKey(content: Content): ContentKey {
   const digest = hash('sha256', `${content.kind}\n${content.text}`, 'buffer').subarray(0, DIGEST_BYTES);
   return { digest, hex: digest.toString('hex') };
+}
+
+/** A content as clients see it. */
+export function contentValue({ kind, text }: Content): ContentValue {
+  return kind === 'string' ? text : (JSON.parse(text) as ContentValue);
 }
 
 /** Why a text cannot be a content, in words for the client, or null when it can. */

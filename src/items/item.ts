@@ -1,9 +1,11 @@
 // An item as the service shows it, and the id that tells where in the log it stands.
+import { type Content, contentValue } from './content.ts';
+import type { ContentValue } from './json-value.ts';
 
 /** A saved content. `createdAt` is RFC 3339 in UTC with milliseconds. */
 export type Item = {
   readonly id: string;
-  readonly content: string;
+  readonly content: ContentValue;
   readonly source: string;
   readonly createdAt: string;
 };
@@ -31,6 +33,11 @@ export function comparePositions(a: ItemPosition, b: ItemPosition): number {
 }
 
 /** The item at a position; its time of creation is the time in its id. */
-export function itemAt(position: ItemPosition, content: string, source: string): Item {
-  return { id: formatItemId(position), content, source, createdAt: new Date(position.ms).toISOString() };
+export function itemAt(position: ItemPosition, content: Content, source: string): Item {
+  return {
+    id: formatItemId(position),
+    content: contentValue(content),
+    source,
+    createdAt: new Date(position.ms).toISOString(),
+  };
 }

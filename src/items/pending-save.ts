@@ -123,7 +123,7 @@ export class PendingSave {
   #outcomeFor({ token, tokenIsIdempotencyKey }: SaveRequest, verdict: FinalVerdict): SaveOutcome {
     if (verdict.kind === 'in_progress' || verdict.kind === 'key_reused') return { kind: verdict.kind };
     if (verdict.reused.includes(token)) return { kind: 'key_reused' };
-    const item = itemAt(verdict.position, this.#content.text, verdict.source);
+    const item = itemAt(verdict.position, this.#content, verdict.source);
     if (token !== verdict.token) return { kind: 'duplicate', item };
     // A key may have saved it long before our uncertain commit; a token without a key is this request's alone.
     const isOurs = verdict.kind === 'saved' || (this.uncertain && !tokenIsIdempotencyKey);

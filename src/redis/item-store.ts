@@ -12,7 +12,7 @@ import { reconnect } from './connect.ts';
 import { failureOf, reasonOf, type UnconfirmedReason } from './faults.ts';
 import { listItems } from './item-list.ts';
 import { countsKey, idempotencyKey, indexKey, itemsKey, type Keyspace, lockKey, placeOf } from './keys.ts';
-import { type StreamEntry, itemOf, positionOf } from './stream-entry.ts';
+import { kindCode, type StreamEntry, itemOf, positionOf } from './stream-entry.ts';
 
 const SAVE_SCRIPT = readFileSync(new URL('save-items.lua', import.meta.url), 'utf8');
 const READ_RETRY_MS = 100;
@@ -142,7 +142,7 @@ export class RedisItemStore implements ItemStore {
         itemsKey(space, partition),
         countsKey(space, partition),
       );
-      args.push(lockToken, key.digest, content.text, String(claims.length));
+      args.push(lockToken, key.digest, kindCode(content), content.text, String(claims.length));
       for (const { token, isIdempotencyKey, source } of claims) {
         args.push(token, isIdempotencyKey ? '1' : '0', source);
         if (isIdempotencyKey) records.push(idempotencyKey(space, token));

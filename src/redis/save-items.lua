@@ -22,8 +22,9 @@
 -- and then for each content:
 --   1 lockToken  the fencing token of the caller
 --   2 digest     20 bytes, binary
---   3 content    the text
---   4 claims     how many requests claim it
+--   3 kind       s for a string, j for a JSON value in its canonical form
+--   4 content    the text
+--   5 claims     how many requests claim it
 -- and behind each content for each of its claims, in the order in which they came:
 --   1 token   the request token
 --   2 keyed   1 when the token stands for an idempotency key, else 0
@@ -75,7 +76,7 @@ local function checkKeys(claims, digest)
   return valid, reused
 end
 
-local function decide(lock, index, items, counts, lockToken, digest, content, claims)
+local function decide(lock, index, items, counts, lockToken, digest, kind, content, claims)
   local function tally(name, n) if n > 0 then redis.call('HINCRBY', counts, name, n) end end
   local id = redis.call('HGET', index, digest)
   if not id then
@@ -92,7 +93,7 @@ local function decide(lock, index, items, counts, lockToken, digest, content, cl
   if not first then return { 'key_reused' } end
 
   if not id then
-    id = redis.call('XADD', items, '*', 'c', content, 'k', 's', 't', first.token, 's', first.source)
+    id = redis.call('XADD', items, '*', 'c', content, 'k', kind, 't', first.token, 's', first.source)
     redis.call('HSET', index, digest, id)
     tally('saved', 1)
     tally('duplicates', #valid - 1)
@@ -114,8 +115,8 @@ end
 local verdicts = {}
 for i = 1, count do
   local k = (i - 1) * KEYS_EACH
-  local lockToken, digest, content, claims = nextArguments(4)
-  verdicts[i] = decide(KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4], lockToken, digest, content,
-    nextClaims(tonumber(claims)))
+  local lockToken, digest, kind, content, claims = nextArguments(5)
+  verdicts[i] = decide(KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4], lockToken, digest, kind,
+    content, nextClaims(tonumber(claims)))
 end
 return verdicts

@@ -1,5 +1,11 @@
 // Reads the entries of the log.
+import type { Content } from '../items/content.ts';
 import { type Item, itemAt, type ItemPosition } from '../items/item.ts';
+
+const KIND_OF_CODE: Readonly<Record<string, Content['kind']>> = { s: 'string', j: 'json' };
+
+/** How the kind of a content is spelled in the log, where it takes a byte of every item. */
+export const kindCode = ({ kind }: Content): string => (kind === 'json' ? 'j' : 's');
 
 /** An entry as XRANGE returns it: id, then field names and values in turn. */
 export type StreamEntry = [id: string, fields: string[]];
@@ -12,5 +18,9 @@ export function positionOf(streamId: string, partition: number): ItemPosition {
 
 /** The item that an entry holds; the fields stand in the order in which save-items.lua writes them: c, k, t, s. */
 export function itemOf([id, fields]: StreamEntry, partition: number): Item {
-  return itemAt(positionOf(id, partition), fields[1] ?? '', fields[7] ?? '');
+  return itemAt(
+    positionOf(id, partition),
+    { kind: KIND_OF_CODE[fields[3] ?? ''] ?? 'string', text: fields[1] ?? '' },
+    fields[7] ?? '',
+  );
 }

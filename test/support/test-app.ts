@@ -67,7 +67,7 @@ export class MemoryItems {
   #decide({ key, content, source, token }: SaveRequest): SaveOutcome {
     const known = this.#byContent.get(key.hex);
     if (known !== undefined) return { kind: known.token === token ? 'replayed' : 'duplicate', item: known.item };
-    const item = itemAt({ ms: 1_763_712_000_000, seq: this.#byContent.size, partition: 7 }, content.text, source);
+    const item = itemAt({ ms: 1_763_712_000_000, seq: this.#byContent.size, partition: 7 }, content, source);
     this.#byContent.set(key.hex, { item, token });
     return { kind: 'saved', item };
   }

@@ -38,7 +38,7 @@ describe('the id of an item', () => {
   });
 
   test('tells when the item was created', () => {
-    expect(itemAt({ ms: 1_763_712_000_000, seq: 0, partition: 7 }, 'x', 'acme')).toEqual({
+    expect(itemAt({ ms: 1_763_712_000_000, seq: 0, partition: 7 }, { kind: 'string', text: 'x' }, 'acme')).toEqual({
       id: '1763712000000-0-7',
       content: 'x',
       source: 'acme',

@@ -1,0 +1,41 @@
+// Turns a content and the request that brought it into a request to save.
+import type { FastifyRequest } from 'fastify';
+import { type Content, contentKey } from '../items/content.ts';
+import type { SaveOutcome, SaveRequest } from '../items/pending-save.ts';
+import { requestToken } from '../items/request-token.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { attemptIdOf, idempotencyKeyOf } from './request-headers.ts';
+
+/** What every route that saves needs. */
+export type SaveDeps = {
+  readonly save: (request: SaveRequest) => Promise<SaveOutcome>;
+  readonly metrics: Metrics;
+  readonly saveDeadlineMs: number;
+  readonly isTrustedProxy: (address: string | undefined) => boolean;
+  /** Monotonic. */
+  readonly nowMs: () => number;
+};
+
+/** Without API keys everybody is the same source. */
+const SOURCE = 'anonymous';
+
+/** Who sends this, and how it is known again when it is sent again. Throws a `bad-request` problem for a bad header. */
+export function readIdentity(request: FastifyRequest, { isTrustedProxy }: SaveDeps) {
+  return {
+    source: SOURCE,
+    idempotencyKey: idempotencyKeyOf(request.headers),
+    attemptId: isTrustedProxy(request.socket.remoteAddress) ? attemptIdOf(request.headers) : undefined,
+  };
+}
+
+/** The request to save one content that came by itself. */
+export function saveRequest(content: Content, identity: ReturnType<typeof readIdentity>, deps: SaveDeps): SaveRequest {
+  return {
+    key: contentKey(content),
+    content,
+    source: identity.source,
+    token: requestToken(identity),
+    tokenIsIdempotencyKey: identity.idempotencyKey !== undefined,
+    deadlineMs: deps.nowMs() + deps.saveDeadlineMs,
+  };
+}
