@@ -34,8 +34,7 @@ export function saveRequest(content: Content, identity: ReturnType<typeof readId
     key: contentKey(content),
     content,
     source: identity.source,
-    token: requestToken(identity),
-    tokenIsIdempotencyKey: identity.idempotencyKey !== undefined,
+    ...requestToken(identity),
     deadlineMs: deps.nowMs() + deps.saveDeadlineMs,
   };
 }

@@ -5,6 +5,7 @@ import type { HeldLock } from './held-lock.ts';
 import { type Item, itemAt } from './item.ts';
 import type { LockWait } from './lock-wait.ts';
 import type { Claim, LockGrant, SaveCommand, Verdict } from './ports.ts';
+import type { TokenKind } from './request-token.ts';
 
 /** A request to save one content. `deadlineMs` is on the monotonic clock; after it the answer is a failure. */
 export type SaveRequest = {
@@ -12,7 +13,7 @@ export type SaveRequest = {
   readonly content: Content;
   readonly source: string;
   readonly token: string;
-  readonly tokenIsIdempotencyKey: boolean;
+  readonly tokenKind: TokenKind;
   readonly deadlineMs: number;
 };
 
@@ -81,7 +82,8 @@ export class PendingSave {
     const claims = new Map<string, Claim>();
     let hasKeyless = false;
     for (const { request } of this.#waiters) {
-      const { token, tokenIsIdempotencyKey: isIdempotencyKey, source } = request;
+      const { token, tokenKind, source } = request;
+      const isIdempotencyKey = tokenKind === 'key';
       if (!isIdempotencyKey && hasKeyless) continue;
       hasKeyless ||= !isIdempotencyKey;
       if (claims.size < MAX_CLAIMS && !claims.has(token)) claims.set(token, { token, isIdempotencyKey, source });
@@ -114,19 +116,20 @@ export class PendingSave {
     return this.#waiters.length === 0;
   }
 
-  #isDecided({ token, tokenIsIdempotencyKey }: SaveRequest, verdict: FinalVerdict): boolean {
+  #isDecided({ token, tokenKind }: SaveRequest, verdict: FinalVerdict): boolean {
     if (verdict.kind === 'in_progress' || this.#claimed.has(token)) return true;
     // Whoever has no key is decided by what became of the content; if nothing did, it has to be sent for them.
-    return !tokenIsIdempotencyKey && verdict.kind !== 'key_reused';
+    return tokenKind !== 'key' && verdict.kind !== 'key_reused';
   }
 
-  #outcomeFor({ token, tokenIsIdempotencyKey }: SaveRequest, verdict: FinalVerdict): SaveOutcome {
+  #outcomeFor({ token, tokenKind }: SaveRequest, verdict: FinalVerdict): SaveOutcome {
     if (verdict.kind === 'in_progress' || verdict.kind === 'key_reused') return { kind: verdict.kind };
     if (verdict.reused.includes(token)) return { kind: 'key_reused' };
     const item = itemAt(verdict.position, this.#content, verdict.source);
     if (token !== verdict.token) return { kind: 'duplicate', item };
-    // A key may have saved it long before our uncertain commit; a token without a key is this request's alone.
-    const isOurs = verdict.kind === 'saved' || (this.uncertain && !tokenIsIdempotencyKey);
+    // A client's key may have saved it long before our uncertain commit; any other token is this request's alone.
+    const canBeOld = tokenKind === 'key' || tokenKind === 'batch';
+    const isOurs = verdict.kind === 'saved' || (this.uncertain && !canBeOld);
     const isNew = isOurs && !this.#isAnsweredAsSaved;
     this.#isAnsweredAsSaved ||= isNew;
     return { kind: isNew ? 'saved' : 'replayed', item };

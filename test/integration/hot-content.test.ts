@@ -26,7 +26,7 @@ function queueOver({ items, locks }: TestStore): SaveQueue {
 function post(queue: SaveQueue, text: string): Promise<SaveOutcome> {
   const { key, content, token } = command(text, { token: randomUUID() });
   const deadlineMs = performance.now() + 12_000;
-  return queue.save({ key, content, source: 'anonymous', token, tokenIsIdempotencyKey: true, deadlineMs });
+  return queue.save({ key, content, source: 'anonymous', token, tokenKind: 'key', deadlineMs });
 }
 
 test('is answered by both, however long one of them keeps its lock for the requests that keep coming', async () => {

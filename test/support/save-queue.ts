@@ -3,6 +3,7 @@ import { contentKey } from '../../src/items/content.ts';
 import type { Probe } from '../../src/items/fault-points.ts';
 import type { SaveRequest } from '../../src/items/pending-save.ts';
 import type { CommitResult } from '../../src/items/ports.ts';
+import type { TokenKind } from '../../src/items/request-token.ts';
 import { SaveQueue } from '../../src/items/save-queue.ts';
 import { FakeLocks, FakeRedis, FakeStore } from './fake-store.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -21,6 +22,8 @@ type World = {
   validForMs?: number;
   probe?: Probe;
 };
+
+type RequestOptions = { token?: string; kind?: TokenKind; key?: string; deadlineMs?: number };
 
 /** A queue over a store, locks and a clock that the test governs. */
 export function setUp(world: World = {}) {
@@ -45,14 +48,14 @@ export function setUp(world: World = {}) {
     { maxPendingSaves, lockWaitMs: LOCK_WAIT_MS, lockBreakMs: LOCK_BREAK_MS, lockMarginMs: 1_500 },
   );
   let tokens = 0;
-  const request = (text: string, options: { token?: string; key?: string; deadlineMs?: number } = {}): SaveRequest => {
+  const request = (text: string, options: RequestOptions = {}): SaveRequest => {
     const content = { kind: 'string', text } as const;
     return {
       key: contentKey(content),
       content,
       source: 'anonymous',
       token: options.key ?? options.token ?? `random-${name}-${tokens++}`,
-      tokenIsIdempotencyKey: options.key !== undefined,
+      tokenKind: options.kind ?? (options.key === undefined ? 'random' : 'key'),
       deadlineMs: clock.nowMs() + (options.deadlineMs ?? DEADLINE_MS),
     };
   };

@@ -103,7 +103,7 @@ export class SimulatedRun {
           content,
           source: 'anonymous',
           token,
-          tokenIsIdempotencyKey: nth === 0,
+          tokenKind: nth === 0 ? 'key' : 'random',
           deadlineMs: this.#net.clock.nowMs() + SAVE_DEADLINE_MS,
         });
         if (outcome.kind !== 'in_progress') {

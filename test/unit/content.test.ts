@@ -58,11 +58,13 @@ describe('the request token', () => {
 
   test('is the same for the same idempotency key of the same source, and for the same attempt', () => {
     const key = { source, idempotencyKey: 'k' };
-    expect(requestToken({ ...key, attemptId: '1' })).toBe(requestToken({ ...key, attemptId: '2' }));
-    expect(requestToken({ source, attemptId: '1' })).toBe(requestToken({ source, attemptId: '1' }));
+    expect(requestToken({ ...key, attemptId: '1' })).toEqual(requestToken({ ...key, attemptId: '2' }));
+    expect(requestToken({ source, attemptId: '1' })).toEqual(requestToken({ source, attemptId: '1' }));
+    const item = { ...key, itemNumber: 7 };
+    expect(requestToken({ ...item, attemptId: '1' })).toEqual(requestToken(item));
   });
 
-  test('is another one for another source, another kind of id, and for each request without an id', () => {
+  test('is another one for another source, another kind of id, another item, and for each request without an id', () => {
     const tokens = [
       requestToken({ source, idempotencyKey: 'k' }),
       requestToken({ source: 'acme', idempotencyKey: 'k' }),
@@ -70,8 +72,19 @@ describe('the request token', () => {
       requestToken({ source, attemptId: 'k' }),
       requestToken({ source }),
       requestToken({ source }),
-    ];
+      requestToken({ source, itemNumber: 1 }),
+      requestToken({ source, idempotencyKey: 'k', itemNumber: 1 }),
+      requestToken({ source, idempotencyKey: 'k', itemNumber: 2 }),
+      requestToken({ source, attemptId: 'k', itemNumber: 1 }),
+      requestToken({ source, attemptId: 'k', itemNumber: 2 }),
+    ].map(({ token }) => token);
     expect(new Set(tokens).size).toBe(tokens.length);
     for (const token of tokens) expect(token).toMatch(/^[A-Za-z0-9_-]{22}$/);
+  });
+
+  test('says who else can have it', () => {
+    const ids = [{}, { attemptId: 'a' }, { idempotencyKey: 'k' }, { idempotencyKey: 'k', itemNumber: 1 }];
+    const kinds = ids.map((id) => requestToken({ source, ...id }).tokenKind);
+    expect(kinds).toEqual(['random', 'attempt', 'key', 'batch']);
   });
 });

@@ -125,7 +125,7 @@ describe('failures', () => {
 /** The request tokens of saves with these keys. */
 const tokensOf = async (...keys: string[]) => {
   for (const key of keys) expect((await service.save(`for ${key}`, { 'idempotency-key': key })).statusCode).toBe(201);
-  expect(service.items.saves.every(({ tokenIsIdempotencyKey }) => tokenIsIdempotencyKey)).toBe(true);
+  expect(service.items.saves.every(({ tokenKind }) => tokenKind === 'key')).toBe(true);
   return service.items.saves.map(({ token }) => token);
 };
 
@@ -172,7 +172,7 @@ describe('Idempotency-Key', () => {
     expect((await service.save('hello')).statusCode).toBe(409);
     const [a, b] = service.items.saves;
     expect(a?.token).not.toBe(b?.token);
-    expect(a?.tokenIsIdempotencyKey).toBe(false);
+    expect(a?.tokenKind).toBe('random');
   });
 });
 
@@ -195,7 +195,7 @@ describe('X-Attempt-Id', () => {
   test("makes the proxy's second attempt the same request", async () => {
     const { status, saves } = await saveFrom(PROXY_ADDRESS, { 'x-attempt-id': 'c0ffee' });
     expect(status).toBe(201);
-    expect(saves[0]?.tokenIsIdempotencyKey).toBe(false);
+    expect(saves[0]?.tokenKind).toBe('attempt');
   });
 
   test.each(['127.0.0.1', '192.0.2.1', '::1'])('means nothing from %s', async (address) => {

@@ -79,11 +79,11 @@ describe('an unknown result', () => {
     expect(await maybe).toMatchObject({ code: 'not-replicated' });
   });
 
-  test('does not turn the replay of a key into a new save', async () => {
+  test.each(['key', 'batch'] as const)('does not turn the replay of a %s into a new save', async (kind) => {
     const { queue, request, store, clock } = setUp();
-    await queue.save(request('keyed', { key: 'k' }));
+    await queue.save(request('keyed', { token: 'k', kind }));
     store.faults.push({ when: 'before', result: UNREPLICATED });
-    const again = queue.save(request('keyed', { key: 'k' }));
+    const again = queue.save(request('keyed', { token: 'k', kind }));
     await clock.advance(200);
     expect(await again).toMatchObject({ kind: 'replayed' });
   });

@@ -81,6 +81,15 @@ describe('the same content', () => {
     expect((await Promise.all(outcomes)).map(({ kind }) => kind)).toEqual(['duplicate', 'replayed']);
   });
 
+  test('under the token of a batch is a replay, and leaves no record that another batch could stumble over', async () => {
+    const { queue, request, redis } = setUp();
+    const item = { token: 'batch-1', kind: 'batch' } as const;
+    expect(await queue.save(request('same', item))).toMatchObject({ kind: 'saved' });
+    expect(await queue.save(request('same', item))).toMatchObject({ kind: 'replayed' });
+    expect(await queue.save(request('other', item))).toMatchObject({ kind: 'saved' });
+    expect(redis.keyUses.size).toBe(0);
+  });
+
   test('under many idempotency keys at once takes one commit, and the store remembers every key', async () => {
     const { queue, request, store } = setUp();
     const open = holdCommits(store);
