@@ -39,13 +39,6 @@ function toProblem(error: FastifyError | ProblemError | ServiceFailure): Problem
       return new ProblemError('payload-too-large', `the body must have at most ${MAX_BODY_BYTES} bytes`);
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new ProblemError('unsupported-media-type', 'the body must be application/json');
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
-      return new ProblemError('malformed-json', 'the body is empty');
-    case 'FST_ERR_CTP_INVALID_JSON_BODY':
-      return new ProblemError(
-        'malformed-json',
-        'the body is not valid JSON, or has a member __proto__ or constructor.prototype',
-      );
     case 'FST_ERR_BAD_URL':
       return new ProblemError('bad-request', 'the address is not a valid URL');
     default:

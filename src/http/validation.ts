@@ -1,10 +1,11 @@
 // Checks input against zod schemas and says what is wrong in terms of the request.
 import type { z } from 'zod';
+import { pointerTo } from '../items/json-pointer.ts';
 import { type ProblemDetail, ProblemError } from './problems.ts';
 
-/** The body as the schema reads it. Throws a `validation-failed` problem with JSON pointers. */
-export function parseBody<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {
-  return parse(schema, body, (path) => ({ pointer: path.map((step) => `/${escapePointer(String(step))}`).join('') }));
+/** The body, or the part of it at the pointer `at`, as the schema reads it. Throws a `validation-failed` problem with JSON pointers. */
+export function parseBody<T extends z.ZodType>(schema: T, body: unknown, at = ''): z.output<T> {
+  return parse(schema, body, (path) => ({ pointer: at + pointerTo(path) }));
 }
 
 /** The query parameters as the schema reads them. Throws a `validation-failed` problem with their names. */
@@ -27,9 +28,4 @@ function parse<T extends z.ZodType>(schema: T, input: unknown, where: Where): z.
   throw new ProblemError('validation-failed', 'the request does not have the form that is asked for', {
     errors: errors.slice(0, MAX_ERRORS),
   });
-}
-
-/** RFC 6901, section 3. Names are cut, because a client may send any. */
-function escapePointer(name: string): string {
-  return name.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1');
 }

@@ -1,8 +1,9 @@
 // What a content is, which contents are acceptable, and what makes two of them the same.
 import { hash } from 'node:crypto';
+import canonicalize from 'canonicalize';
 import type { ContentValue } from './json-value.ts';
 
-/** The most bytes that a content may take in UTF-8. */
+/** The most bytes that a content may take in UTF-8, a JSON value in its canonical form. */
 export const MAX_CONTENT_BYTES = 65_536;
 
 /**
@@ -33,8 +34,22 @@ export function contentValue({ kind, text }: Content): ContentValue {
   return kind === 'string' ? text : (JSON.parse(text) as ContentValue);
 }
 
-/** Why a text cannot be a content, in words for the client, or null when it can. */
-export function contentFault(text: string): string | null {
+/**
+ * The content that a value is, or in words for the client why it cannot be one. A JSON object or array is taken in its
+ * canonical form (RFC 8785): order of members, white space and the spelling of numbers and strings make no difference.
+ * The value must come from a text without faults, see `parseJson`: in a value alone they cannot be seen any more.
+ */
+export function contentFrom(value: unknown): Content | { readonly fault: string } {
+  if (typeof value !== 'string' && (typeof value !== 'object' || value === null)) {
+    return { fault: 'must be a string, an object or an array' };
+  }
+  const text = typeof value === 'string' ? value : (canonicalize(value) ?? '');
+  const fault = contentFault(text);
+  if (fault !== null) return { fault };
+  return { kind: typeof value === 'string' ? 'string' : 'json', text };
+}
+
+function contentFault(text: string): string | null {
   if (text.length === 0) return 'must not be empty';
   // A lone surrogate has no UTF-8 form: every one of them would be stored as U+FFFD, and different texts would merge.
   if (!text.isWellFormed()) return 'must be well-formed Unicode (it has a lone surrogate)';

@@ -14,7 +14,7 @@ type Rule = {
 // The arrows of the design, section 5: main → runtime → app → http → items ← redis ← runtime. Observability is below
 // all of them but items, and knows none.
 const RULES: Readonly<Record<string, Rule>> = {
-  items: { ours: [], packages: ['zod'] },
+  items: { ours: [], packages: ['canonicalize', 'zod'] },
   observability: { ours: [], packages: ['pino', 'prom-client'] },
   http: { ours: ['items', 'observability'], packages: ['fastify', 'zod'] },
   redis: { ours: ['items'], packages: ['ioredis', 'redlock'] },
