@@ -2,11 +2,12 @@
 import type { Probe } from '../items/fault-points.ts';
 import type { ContentLocks, ItemStore } from '../items/ports.ts';
 import { countRule, everyReplicaRule } from './acknowledgement.ts';
+import type { AckObserver } from './confirmed-script.ts';
 import { connect, leave, peerOf, reconnect, type ConnectionName, type ConnectionObserver } from './connect.ts';
 import type { StoreAccess } from './connection-options.ts';
 import { type LockObserver, RedisContentLocks } from './content-locks.ts';
 import { checkDataVersion } from './data-version.ts';
-import { RedisItemStore, type StoreObserver } from './item-store.ts';
+import { RedisItemStore } from './item-store.ts';
 import type { Keyspace } from './keys.ts';
 import { watchSet } from './watch-set.ts';
 
@@ -22,9 +23,7 @@ export type StoreSettings = {
   readonly readDeadlineMs: number;
 };
 
-export type StoreObservers = ConnectionObserver &
-  StoreObserver &
-  LockObserver & { masterChanged(master: string): void };
+export type StoreObservers = ConnectionObserver & AckObserver & LockObserver & { masterChanged(master: string): void };
 
 export type OpenStore = {
   readonly items: ItemStore;
