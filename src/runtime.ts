@@ -152,7 +152,7 @@ function storeSettings(config: Config): StoreSettings {
     acks: config.ACKS,
     ackTimeoutMs: config.ACK_TIMEOUT_MS,
     lockTtlMs: config.LOCK_TTL_MS,
-    readDeadlineMs: config.SAVE_DEADLINE_MS,
+    deadlineMs: config.SAVE_DEADLINE_MS,
   };
 }
 

@@ -66,6 +66,35 @@ export interface ItemStore {
   list(cursor: ListCursor | ListOrder, limit: number): Promise<ItemPage>;
 }
 
+/** `absent`: there was no such item, or somebody else had erased it. */
+export type EraseOutcome = 'erased' | 'absent';
+
+export interface ItemErasure {
+  /**
+   * Erases the item with this id, so that its content can be saved anew, and confirms that like a save; so is `absent`.
+   * Throws `ServiceFailure` when it cannot be confirmed by the deadline: then it may or may not be erased, and the same
+   * call may be made again.
+   */
+  erase(position: ItemPosition): Promise<EraseOutcome>;
+}
+
+/** How many there were since the beginning, and `stored`: how many items there are now. */
+export type ItemCounts = {
+  /** Contents that were saved. */
+  readonly saved: number;
+  /** Requests that posted a content which was saved already. */
+  readonly duplicates: number;
+  /** Requests that posted again what they had saved themselves. */
+  readonly replayed: number;
+  readonly deleted: number;
+  readonly stored: number;
+};
+
+export interface ItemCounter {
+  /** Partitions are counted one after the other, while others save. Throws `ServiceFailure` when the store cannot be asked. */
+  counts(): Promise<ItemCounts>;
+}
+
 /** A lock held on some contents. `validUntilMs` is on the monotonic clock. */
 export type LockGrant = {
   readonly token: string;

@@ -3,12 +3,14 @@ import type { Redis } from 'ioredis';
 import { comparePositions, type Item } from '../items/item.ts';
 import type { ItemPage, ListCursor, ListOrder, StreamPosition } from '../items/ports.ts';
 import { itemsKey, type Keyspace } from './keys.ts';
-import { itemOf, positionOf, type StreamEntry } from './stream-entry.ts';
+import { contentOf, itemOf, positionOf, type StreamEntry } from './stream-entry.ts';
 
 // Partitions fill evenly, so a page takes about limit ÷ partitions from each; some slack saves a second round trip.
 const MIN_CHUNK = 4;
 // Redis holds a whole reply in memory: 8 from each of 16 partitions are 8 MiB at most, and it cuts a connection at 256 MB.
 const MAX_CHUNK = 8;
+/** A page ends behind the item that reaches this: 1,000 items of 64 KiB would be 64 MiB here and in the answer. */
+const PAGE_BYTES = 8 * 1024 * 1024;
 
 type Source = {
   readonly partition: number;
@@ -21,7 +23,7 @@ type Source = {
 };
 
 /**
- * Up to `limit` items after the cursor. Each partition has a position of its own in the cursor: within a partition ids
+ * Up to `limit` items after the cursor, and fewer when their contents together take more than 8 MiB. Each partition has a position of its own in the cursor: within a partition ids
  * only grow, so nothing that is saved while somebody pages is skipped, whatever the clocks of two masters say.
  */
 export async function listItems(
@@ -35,15 +37,17 @@ export async function listItems(
     const position = typeof from === 'string' ? null : (from.positions[partition] ?? null);
     return { partition, entries: [], taken: position, read: position, exhausted: false };
   });
-  const chunk = Math.min(MAX_CHUNK, Math.max(MIN_CHUNK, Math.ceil((limit / space.partitions) * 1.5)));
+  const chunk = Math.min(MAX_CHUNK, limit, Math.max(MIN_CHUNK, Math.ceil((limit / space.partitions) * 1.5)));
   const items: Item[] = [];
-  while (items.length < limit) {
+  let bytes = 0;
+  while (items.length < limit && bytes < PAGE_BYTES) {
     await refill(redis, space, sources, order, chunk);
     const next = nextSource(sources, order);
     if (next === null) break;
     const entry = next.entries.shift() as StreamEntry;
     next.taken = positionOf(entry[0], next.partition);
     items.push(itemOf(entry, next.partition));
+    bytes += Buffer.byteLength(contentOf(entry).text);
   }
   await refill(redis, space, sources, order, 1);
   const more = sources.some((source) => source.entries.length > 0);

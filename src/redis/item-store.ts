@@ -2,25 +2,40 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import pLimit from 'p-limit';
 import { ServiceFailure } from '../items/errors.ts';
 import type { Probe } from '../items/fault-points.ts';
 import type { Item, ItemPosition } from '../items/item.ts';
-import type { CommitResult, ItemPage, ItemStore, ListCursor, ListOrder, SaveCommand, Verdict } from '../items/ports.ts';
+import type {
+  CommitResult,
+  ItemCounter,
+  ItemCounts,
+  ItemPage,
+  ItemStore,
+  ListCursor,
+  ListOrder,
+  SaveCommand,
+  Verdict,
+} from '../items/ports.ts';
 import type { AckRule } from './acknowledgement.ts';
 import { type AckObserver, ConfirmedScript } from './confirmed-script.ts';
 import { failureOf, reasonOf } from './faults.ts';
+import { readCounts } from './item-counts.ts';
 import { listItems } from './item-list.ts';
 import { countsKey, idempotencyKey, indexKey, itemsKey, type Keyspace, lockKey, placeOf } from './keys.ts';
 import { kindCode, type StreamEntry, itemOf, positionOf } from './stream-entry.ts';
 
 const SAVE_SCRIPT = readFileSync(new URL('save-items.lua', import.meta.url), 'utf8');
 const READ_RETRY_MS = 100;
+/** A page in the making takes up to 16 MiB here, and half of it in Redis, which cuts a connection at 256 MB. */
+const MAX_LISTINGS = 4;
+const MAX_WAITING_LISTINGS = 200;
 const IDEMPOTENCY_KEY_TTL_SECONDS = 24 * 60 * 60;
 
 export type ItemStoreDeps = {
   /** Writes only, nothing else: a WAIT holds up whatever is behind it. */
   readonly commitRedis: Redis;
-  readonly commandRedis: Redis;
+  readonly readRedis: Redis;
   readonly space: Keyspace;
   readonly ackRule: AckRule;
   /** How long a read is repeated while the store cannot be reached. */
@@ -37,9 +52,10 @@ type ScriptVerdict =
   | ['fenced' | 'key_reused']
   | ['damaged', id: string];
 
-export class RedisItemStore implements ItemStore {
+export class RedisItemStore implements ItemStore, ItemCounter {
   readonly #deps: ItemStoreDeps;
   readonly #script: ConfirmedScript;
+  readonly #listings = pLimit(MAX_LISTINGS);
 
   constructor(deps: ItemStoreDeps) {
     this.#deps = deps;
@@ -64,17 +80,26 @@ export class RedisItemStore implements ItemStore {
   }
 
   async find(position: ItemPosition): Promise<Item | null> {
-    const { commandRedis, space } = this.#deps;
+    const { readRedis, space } = this.#deps;
     if (position.partition >= space.partitions) return null;
     const id = `${position.ms}-${position.seq}`;
-    const entries = await this.#read(() => commandRedis.xrange(itemsKey(space, position.partition), id, id));
+    const entries = await this.#read(() => readRedis.xrange(itemsKey(space, position.partition), id, id));
     const [entry] = entries as StreamEntry[];
     return entry === undefined ? null : itemOf(entry, position.partition);
   }
 
   async list(from: ListCursor | ListOrder, limit: number): Promise<ItemPage> {
-    const { commandRedis, space } = this.#deps;
-    return this.#read(() => listItems(commandRedis, space, from, limit));
+    const { readRedis, space } = this.#deps;
+    if (this.#listings.pendingCount >= MAX_WAITING_LISTINGS) {
+      throw new ServiceFailure('overloaded', 'too many listings wait');
+    }
+    const deadlineMs = this.#readDeadlineMs();
+    return this.#listings(() => this.#read(() => listItems(readRedis, space, from, limit), deadlineMs));
+  }
+
+  async counts(): Promise<ItemCounts> {
+    const { readRedis, space } = this.#deps;
+    return this.#read(() => readCounts(readRedis, space));
   }
 
   #scriptInput(commands: readonly SaveCommand[]): { keys: string[]; args: (string | Buffer)[] } {
@@ -99,9 +124,12 @@ export class RedisItemStore implements ItemStore {
     return { keys: [...keys, ...records], args };
   }
 
+  #readDeadlineMs(): number {
+    return performance.now() + this.#deps.readDeadlineMs;
+  }
+
   /** Reads harm nothing, so they are repeated while there is no master to ask, as saves are. */
-  async #read<T>(attempt: () => Promise<T>): Promise<T> {
-    const deadlineMs = performance.now() + this.#deps.readDeadlineMs;
+  async #read<T>(attempt: () => Promise<T>, deadlineMs = this.#readDeadlineMs()): Promise<T> {
     for (;;) {
       try {
         return await attempt();

@@ -1,17 +1,18 @@
 // Opens everything that talks to Redis and closes it again.
 import type { Probe } from '../items/fault-points.ts';
-import type { ContentLocks, ItemStore } from '../items/ports.ts';
+import type { ContentLocks, ItemCounter, ItemErasure, ItemStore } from '../items/ports.ts';
 import { countRule, everyReplicaRule } from './acknowledgement.ts';
 import type { AckObserver } from './confirmed-script.ts';
 import { connect, leave, peerOf, reconnect, type ConnectionName, type ConnectionObserver } from './connect.ts';
 import type { StoreAccess } from './connection-options.ts';
 import { type LockObserver, RedisContentLocks } from './content-locks.ts';
 import { checkDataVersion } from './data-version.ts';
+import { RedisItemErasure } from './item-erasure.ts';
 import { RedisItemStore } from './item-store.ts';
 import type { Keyspace } from './keys.ts';
 import { watchSet } from './watch-set.ts';
 
-export const CONNECTIONS: readonly ConnectionName[] = ['commit', 'lock', 'command', 'watch', 'sentinel'];
+export const CONNECTIONS: readonly ConnectionName[] = ['commit', 'lock', 'command', 'read', 'watch', 'sentinel'];
 
 export type StoreSettings = {
   readonly access: StoreAccess;
@@ -20,13 +21,15 @@ export type StoreSettings = {
   readonly acks: 'all' | number;
   readonly ackTimeoutMs: number;
   readonly lockTtlMs: number;
-  readonly readDeadlineMs: number;
+  /** How long a read or an erasure is repeated while the store cannot be asked. */
+  readonly deadlineMs: number;
 };
 
 export type StoreObservers = ConnectionObserver & AckObserver & LockObserver & { masterChanged(master: string): void };
 
 export type OpenStore = {
-  readonly items: ItemStore;
+  readonly items: ItemStore & ItemCounter;
+  readonly erasure: ItemErasure;
   readonly locks: ContentLocks;
   /** Whether the master answers within its time limit. */
   ping(): Promise<boolean>;
@@ -55,11 +58,12 @@ export type StoreHooks = {
 /** Opens the connections; returns at once, whether Redis can be reached or not. */
 export function openStore(settings: StoreSettings, observers: StoreObservers, hooks: StoreHooks = {}): OpenStore {
   const { access, space, acks, ackTimeoutMs } = settings;
-  // Commits wait for replicas, and locks and reads must not stand behind them.
+  // Commits wait for replicas, and locks and reads must not stand behind them; nor what is small behind a big page.
   const commitRedis = connect('commit', access, ackTimeoutMs, observers);
   const lockRedis = connect('lock', access, COMMAND_SILENCE_MS, observers);
   const commandRedis = connect('command', access, COMMAND_SILENCE_MS, observers);
-  const connections = [commitRedis, lockRedis, commandRedis];
+  const readRedis = connect('read', access, COMMAND_SILENCE_MS, observers);
+  const connections = [commitRedis, lockRedis, commandRedis, readRedis];
   const watch = watchSet(access, observers, {
     inSyncLagMs: IN_SYNC_LAG_MS,
     onMasterChange({ master, masterPeers }) {
@@ -68,19 +72,28 @@ export function openStore(settings: StoreSettings, observers: StoreObservers, ho
       for (const connection of connections) if (!masterPeers.has(peerOf(connection))) reconnect(connection);
     },
   });
+  const ackRule =
+    acks === 'all' ? everyReplicaRule(() => watch?.fresh() ?? null, ackTimeoutMs) : countRule(acks, ackTimeoutMs);
   const items = new RedisItemStore({
     commitRedis,
-    commandRedis,
+    readRedis,
     space,
-    ackRule:
-      acks === 'all' ? everyReplicaRule(() => watch?.fresh() ?? null, ackTimeoutMs) : countRule(acks, ackTimeoutMs),
-    readDeadlineMs: settings.readDeadlineMs,
+    ackRule,
+    readDeadlineMs: settings.deadlineMs,
     observer: observers,
     script: hooks.saveScript,
     probe: hooks.probe,
   });
+  const erasure = new RedisItemErasure({
+    commitRedis,
+    space,
+    ackRule,
+    deadlineMs: settings.deadlineMs,
+    observer: observers,
+  });
   return {
     items,
+    erasure,
     locks: new RedisContentLocks(lockRedis, space, settings.lockTtlMs, observers),
     ping: () =>
       commandRedis.ping().then(

@@ -16,11 +16,15 @@ export function positionOf(streamId: string, partition: number): ItemPosition {
   return { ms: Number(streamId.slice(0, dash)), seq: Number(streamId.slice(dash + 1)), partition };
 }
 
-/** The item that an entry holds; the fields stand in the order in which save-items.lua writes them: c, k, t, s. */
-export function itemOf([id, fields]: StreamEntry, partition: number): Item {
-  return itemAt(
-    positionOf(id, partition),
-    { kind: KIND_OF_CODE[fields[3] ?? ''] ?? 'string', text: fields[1] ?? '' },
-    fields[7] ?? '',
-  );
+// The fields stand in the order in which save-items.lua writes them: c, k, t, s.
+
+/** The content that an entry holds. */
+export function contentOf([, fields]: StreamEntry): Content {
+  return { kind: KIND_OF_CODE[fields[3] ?? ''] ?? 'string', text: fields[1] ?? '' };
+}
+
+/** The item that an entry holds. */
+export function itemOf(entry: StreamEntry, partition: number): Item {
+  const [id, fields] = entry;
+  return itemAt(positionOf(id, partition), contentOf(entry), fields[7] ?? '');
 }

@@ -52,7 +52,7 @@ test('after-script comes with the reply of the script, long before that of a WAI
       acks: 9,
       ackTimeoutMs: 1_000,
       lockTtlMs: 10_000,
-      readDeadlineMs: 1_000,
+      deadlineMs: 1_000,
     },
     recordingObservers([]),
     {

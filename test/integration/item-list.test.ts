@@ -1,9 +1,10 @@
 // Paging through all partitions: complete, in order, both ways, and stable while items are saved.
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { comparePositions, type Item, parseItemId } from '../../src/items/item.ts';
 import { decodeCursor, encodeCursor } from '../../src/items/list-cursor.ts';
-import type { ListCursor, ListOrder } from '../../src/items/ports.ts';
+import type { ItemPage, ListCursor, ListOrder } from '../../src/items/ports.ts';
 import { command, openTestStore, type TestStore } from '../support/open-store.ts';
 
 const PARTITIONS = 4;
@@ -79,4 +80,47 @@ test('an empty store has one empty page', async () => {
   const empty = await openTestStore();
   expect(await empty.items.list('desc', 10)).toEqual({ items: [], next: null });
   await empty[Symbol.asyncDispose]();
+});
+
+describe('items of the largest size', () => {
+  const LARGE = 65_536;
+  const COUNT = 300;
+  let large: TestStore;
+  beforeAll(async () => {
+    large = await openTestStore({ space: { prefix: `test-${randomUUID()}:`, partitions: 16, buckets: 8 } });
+    for (let i = 0; i < COUNT; i += 50) {
+      const batch = Array.from({ length: 50 }, (_, j) => command(String(i + j).padEnd(LARGE, 'x')));
+      const { kind } = await large.items.commit(batch);
+      if (kind !== 'confirmed') throw new Error(kind);
+    }
+  });
+  afterAll(() => large[Symbol.asyncDispose]());
+
+  test('a page ends at 8 MiB, says so, and the next one goes on behind it', async () => {
+    const sizes: number[] = [];
+    const ids = new Set<string>();
+    for (let from: ListCursor | ListOrder | null = 'asc'; from !== null;) {
+      const page: ItemPage = await large.items.list(from, 1_000);
+      sizes.push(page.items.length);
+      for (const { id } of page.items) ids.add(id);
+      from = page.next;
+    }
+    expect(sizes).toEqual([128, 128, 44]);
+    expect(ids.size).toBe(COUNT);
+  });
+
+  test('many listings at once keep the connection, and nobody waits behind them for a lock', async () => {
+    const listings = Promise.all(Array.from({ length: 60 }, () => large.items.list('desc', 1_000)));
+    const { key } = command('locked meanwhile');
+    expect(await large.locks.acquire([key])).toMatchObject({ kind: 'answered', grants: [{ keys: [key] }] });
+    for (const page of await listings) expect(page.items).toHaveLength(128);
+    expect(large.seen.filter((line) => /^(down|failed)/.test(line))).toEqual([]);
+  });
+
+  test('more than may wait are refused as overloaded', async () => {
+    const listings = await Promise.allSettled(Array.from({ length: 210 }, () => large.items.list('asc', 1)));
+    const refused = listings.filter(({ status }) => status === 'rejected');
+    expect(refused).toHaveLength(6);
+    expect(refused).toMatchObject(refused.map(() => ({ reason: { code: 'overloaded' } })));
+  });
 });

@@ -1,4 +1,4 @@
-// The save script against a model of a few lines, on random sequences of commits and lock changes.
+// The scripts against a model of a few lines, on random sequences of commits, erasures and lock changes.
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { formatItemId } from '../../src/items/item.ts';
 import type { Verdict } from '../../src/items/ports.ts';
 import { countsKey, indexKey, itemsKey, lockKey, placeOf } from '../../src/redis/keys.ts';
+import { positionOf } from '../../src/redis/stream-entry.ts';
 import { FakeRedis } from '../support/fake-store.ts';
 import { command, openTestStore, type TestStore } from '../support/open-store.ts';
 import { redisAtMaster } from '../support/redis-at-master.ts';
@@ -34,6 +35,7 @@ const save = fc.record({ content: name, claims, lockToken: holder });
 const step = fc.oneof(
   { weight: 3, arbitrary: fc.uniqueArray(save, { selector: ({ content }) => content, minLength: 1, maxLength: 3 }) },
   { weight: 1, arbitrary: fc.record({ lock: name, holder: fc.option(holder) }) },
+  { weight: 1, arbitrary: fc.record({ erase: name }) },
 );
 
 /** Ids differ between the model and Redis; which item it is must not. */
@@ -52,8 +54,17 @@ test('decides like the model, and leaves one item and one index entry for each c
       const run = randomUUID();
       const model = new FakeRedis();
       const [real, modelled] = [new Map<string, string>(), new Map<string, string>()];
+      const erasures: [real: string, modelled: string][] = [];
       const keyOf = (content: string) => command(`${run} ${content}`).key;
       for (const next of steps) {
+        if ('erase' in next) {
+          const key = keyOf(next.erase);
+          const { partition, bucket } = placeOf(store.space, key);
+          // Where it stands, or where nothing ever stood.
+          const id = (await redis.hget(indexKey(store.space, partition, bucket), key.digest)) ?? '1-1';
+          erasures.push([await store.erasure.erase(positionOf(id, partition)), model.erase(key)]);
+          continue;
+        }
         if ('lock' in next) {
           const key = keyOf(next.lock);
           if (next.holder === null) {
@@ -76,6 +87,7 @@ test('decides like the model, and leaves one item and one index entry for each c
         const expected = commands.map((one) => model.decide(one));
         expect(comparable(result.verdicts, real)).toEqual(comparable(expected, modelled));
       }
+      expect(erasures.map(([outcome]) => outcome)).toEqual(erasures.map(([, modelledOutcome]) => modelledOutcome));
       for (const content of ['a', 'b', 'c']) {
         const key = keyOf(content);
         const { partition, bucket } = placeOf(store.space, key);
@@ -96,5 +108,14 @@ test('counts every decision once', async () => {
   const lengths = await Promise.all(
     Array.from({ length: store.space.partitions }, (_, partition) => redis.xlen(itemsKey(store.space, partition))),
   );
-  expect(totals.map(({ saved }) => Number(saved ?? 0))).toEqual(lengths);
+  expect(totals.map(({ saved, deleted }) => Number(saved ?? 0) - Number(deleted ?? 0))).toEqual(lengths);
+  const sum = (field: string) => totals.reduce((total, counted) => total + Number(counted[field] ?? 0), 0);
+  expect(await store.items.counts()).toEqual({
+    saved: sum('saved'),
+    duplicates: sum('duplicates'),
+    replayed: sum('replayed'),
+    deleted: sum('deleted'),
+    stored: lengths.reduce((total, length) => total + length, 0),
+  });
+  expect(sum('deleted')).toBeGreaterThan(0);
 });

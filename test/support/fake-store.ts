@@ -6,6 +6,7 @@ import type {
   Claim,
   CommitResult,
   ContentLocks,
+  EraseOutcome,
   ItemPage,
   ItemStore,
   LockedElsewhere,
@@ -48,6 +49,11 @@ export class FakeRedis {
     };
     this.saved.set(key.hex, saved);
     return { kind: 'saved', ...saved, reused };
+  }
+
+  /** Erases the item of this content, if there is one. */
+  erase({ hex }: ContentKey): EraseOutcome {
+    return this.saved.delete(hex) ? 'erased' : 'absent';
   }
 }
 

@@ -31,7 +31,7 @@ export async function openTestStore(settings: Partial<StoreSettings> = {}): Prom
       acks: 'all',
       ackTimeoutMs: 1_000,
       lockTtlMs: 10_000,
-      readDeadlineMs: 1_000,
+      deadlineMs: 1_000,
       ...settings,
       space,
     },

@@ -15,14 +15,21 @@ function numberedLists(header: string): string[][] {
   return lists;
 }
 
+/** A script without the line that tells Redis how to run it, divided. */
+function read(name: string): { readonly header: string; readonly body: string } {
+  const source = readFileSync(new URL(name, DIRECTORY), 'utf8').replace(/^#!.*\n/, '');
+  const header = source.slice(0, source.search(/^[^-\n]/m));
+  return { header, body: source.slice(header.length) };
+}
+
+const taken = (list: string, names: readonly string[]) => names.map((_, i) => `${list}[${i + 1}]`).join(', ');
+
 test('there are scripts to check', () => {
-  expect(scripts).toEqual(['save-items.lua']);
+  expect(scripts).toEqual(['erase-item.lua', 'save-items.lua']);
 });
 
-test.each(scripts)('%s', (name) => {
-  const source = readFileSync(new URL(name, DIRECTORY), 'utf8');
-  const header = source.slice(0, source.search(/^[^-\n]/m));
-  const body = source.slice(header.length);
+test('save-items.lua', () => {
+  const { header, body } = read('save-items.lua');
   const [keys = [], records = [], head = [], perContent = [], perClaim = []] = numberedLists(header);
   expect(records).toEqual(['record']);
   // Taken from KEYS and ARGV in the order in which the header lists them, and as many of them.
@@ -34,5 +41,15 @@ test.each(scripts)('%s', (name) => {
   expect([...body.matchAll(/KEYS\[k \+ (\d+)\]/g)].map(([, n]) => Number(n))).toEqual(keys.map((_, i) => i + 1));
   const replies = new Set([...body.matchAll(/return \{ '(\w+)'/g)].map(([, reply]) => reply));
   const documented = new Set([...header.matchAll(/^--\s+\{'(\w+)'/gm)].map(([, reply]) => reply));
+  expect(replies).toEqual(documented);
+});
+
+test('erase-item.lua', () => {
+  const { header, body } = read('erase-item.lua');
+  const [keys = [], args = []] = numberedLists(header);
+  expect(body).toContain(`local ${keys.join(', ')} = ${taken('KEYS', keys)}\n`);
+  expect(body).toContain(`local ${args.join(', ')} = ${taken('ARGV', args)}\n`);
+  const replies = new Set([...body.matchAll(/return '(\w+)'/g)].map(([, reply]) => reply));
+  const documented = new Set([...header.matchAll(/^--\s+'(\w+)'/gm)].map(([, reply]) => reply));
   expect(replies).toEqual(documented);
 });
