@@ -1,6 +1,7 @@
 // Builds the HTTP side from its dependencies. Opens nothing, listens nowhere, reads no setting.
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions, LogController } from 'fastify';
 import { collectAllowedMethods } from './http/allowed-methods.ts';
+import { type EraseDeps, eraseRoute } from './http/erase-route.ts';
 import { installErrorHandler, renderError } from './http/error-handler.ts';
 import { installJsonBody } from './http/json-body.ts';
 import * as limits from './http/limits.ts';
@@ -12,12 +13,15 @@ import { requestIdOf } from './http/request-headers.ts';
 import { installRequestLog, recordRequest } from './http/request-log.ts';
 import type { SaveDeps } from './http/save-request.ts';
 import { saveRoute } from './http/save-route.ts';
+import { type StatsDeps, statsRoute } from './http/stats-route.ts';
 import type { CommonMetrics } from './observability/common-metrics.ts';
 import type { Logger } from './observability/logger.ts';
 import type { Readiness } from './observability/readiness.ts';
 
 export type AppDeps = SaveDeps &
-  ReadDeps & {
+  ReadDeps &
+  EraseDeps &
+  StatsDeps & {
     readonly logger: Logger;
     readonly readiness: Readiness;
     /** Whether /metrics is served here, and not by `buildOpsApp` on a port of its own. */
@@ -34,6 +38,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   installJsonBody(app);
   await app.register(saveRoute, deps);
   await app.register(readRoutes, deps);
+  await app.register(eraseRoute, deps);
+  await app.register(statsRoute, deps);
   await app.register(problemPages);
   await app.register(healthRoutes, deps);
   if (deps.servesMetrics) await app.register(metricsRoute, deps);

@@ -77,6 +77,7 @@ export async function start(
     isTrustedProxy,
     nowMs,
     store: store.items,
+    erasure: store.erasure,
     save: (request) => queue.save(request),
     partitions: config.PARTITIONS,
     saveDeadlineMs: config.SAVE_DEADLINE_MS,

@@ -55,9 +55,9 @@ function failureDetail({ code }: ServiceFailure): string {
     case 'store-unavailable':
       return 'the store could not be reached in time; the same request may be sent again';
     case 'not-replicated':
-      return 'the save could not be confirmed on all replicas in time; the same request may be sent again';
+      return 'it could not be confirmed on all replicas in time; the same request may be sent again';
     case 'overloaded':
-      return 'too many saves are waiting; send the same request again later';
+      return 'too many requests are waiting; send the same request again later';
     case 'draining':
       return 'this instance is shutting down; send the same request again';
     case 'storage-full':

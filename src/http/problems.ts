@@ -71,13 +71,13 @@ export const PROBLEMS = {
     status: 503,
     title: 'Store unavailable',
     advice:
-      'The store did not answer in time. The content may or may not be saved; the same request may be sent again.',
+      'The store did not answer in time. The content may or may not be saved or erased; the same request may be sent again.',
   },
   'not-replicated': {
     status: 503,
     title: 'Not replicated',
     advice:
-      'The content could not be confirmed on all replicas. It may or may not be saved; the same request may be sent again.',
+      'The request could not be confirmed on all replicas. The content may or may not be saved or erased; the same request may be sent again.',
   },
   overloaded: {
     status: 503,

@@ -14,6 +14,9 @@ export const SAVE_OUTCOMES = [
 export type SaveMetricOutcome = (typeof SAVE_OUTCOMES)[number];
 export const SAVE_MODES = ['single', 'batch', 'stream'] as const;
 
+export const ERASE_OUTCOMES = ['erased', 'absent', 'failed'] as const;
+export type EraseMetricOutcome = (typeof ERASE_OUTCOMES)[number];
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** The label values that other modules bring along; every series of theirs exists from the start. */
@@ -56,6 +59,13 @@ export function createMetrics(labels: MetricLabels) {
     help: 'Saves that joined a save of the same content in this process.',
     registers,
   });
+  const itemErasures = new Counter({
+    name: 'item_erasures_total',
+    help: 'Items that were asked to be erased, by what became of them.',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+  for (const outcome of ERASE_OUTCOMES) itemErasures.inc({ outcome }, 0);
   const commitBatchSize = new Histogram({
     name: 'commit_batch_size',
     help: 'Contents in one commit.',
@@ -106,6 +116,7 @@ export function createMetrics(labels: MetricLabels) {
     itemSaveDuration,
     itemSavesPending,
     itemSavesJoined,
+    itemErasures,
     commitBatchSize,
     commitDuration,
     replicationAck,

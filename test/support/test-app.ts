@@ -10,7 +10,7 @@ import {
   parseItemId,
 } from '../../src/items/item.ts';
 import type { SaveOutcome, SaveRequest } from '../../src/items/pending-save.ts';
-import type { ItemPage, ItemStore, ListCursor, ListOrder } from '../../src/items/ports.ts';
+import type { ItemCounter, ItemErasure, ItemPage, ItemStore, ListCursor, ListOrder } from '../../src/items/ports.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
 import { Readiness } from '../../src/observability/readiness.ts';
@@ -53,7 +53,22 @@ export class MemoryItems {
     return this.onSave(request);
   };
 
-  readonly store: Pick<ItemStore, 'find' | 'list'> = {
+  readonly erasure: ItemErasure = {
+    erase: async (position) => {
+      await this.onRead();
+      const id = formatItemId(position);
+      const [hex] = [...this.#byContent].find(([, { item }]) => item.id === id) ?? [];
+      if (hex === undefined) return 'absent';
+      this.#byContent.delete(hex);
+      return 'erased';
+    },
+  };
+
+  readonly store: Pick<ItemStore, 'find' | 'list'> & ItemCounter = {
+    counts: async () => {
+      await this.onRead();
+      return { saved: 5, duplicates: 4, replayed: 3, deleted: 2, stored: this.#byContent.size };
+    },
     find: async (position) => {
       await this.onRead();
       return this.#items().find((item) => item.id === formatItemId(position)) ?? null;
@@ -122,6 +137,7 @@ export async function createTestApp(overrides: Partial<AppDeps> = {}, build = bu
     nowMs: () => performance.now(),
     save: items.save,
     store: items.store,
+    erasure: items.erasure,
     partitions: PARTITIONS,
     saveDeadlineMs: SAVE_DEADLINE_MS,
     servesMetrics: true,
