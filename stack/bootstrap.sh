@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the local stack needs and the machine lacks: the npm packages, redis-server, nginx. Silent when all is
-# there. Debian, Ubuntu, macOS. With --cuts also what the chaos suite cuts networks with, where that can be had: without
-# it, what needs cuts is reported as not run.
+# there. Debian, Ubuntu, macOS. With --cuts also what the chaos suite cuts networks with, with --browser also the Chromium
+# that the tests read /docs with, where these can be had: without them, what needs them is reported as not run.
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -74,11 +74,28 @@ fi
 version=$(redis-server --version | sed 's/.* v=\([0-9.]*\).*/\1/')
 [ "${version%%.*}" -ge 7 ] || fail "redis-server $version is too old: 7.0 or later is needed, see https://redis.io/downloads/."
 
-[ "${1:-}" = --cuts ] && [ "$(uname)" = Linux ] || exit 0
-packages=''
-command -v ip >/dev/null || packages='iproute2'
-command -v iptables >/dev/null || packages="$packages iptables"
-if [ -n "$packages" ] && command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
-  say "Installing ${packages# } (once)."
-  (install_with_apt) || say 'Going on without: networks cannot be cut.'
-fi
+# optionally WHAT: installs $packages where that is possible without asking anybody; else says what has to do without.
+optionally() {
+  if [ -n "$packages" ] && command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
+    packages=${packages# }
+    say "Installing $packages (once)."
+    (install_with_apt) || say "Going on without: $1."
+  fi
+}
+
+for option in "$@"; do
+  packages=''
+  case $option in
+    --cuts)
+      [ "$(uname)" = Linux ] || continue
+      command -v ip >/dev/null || packages='iproute2'
+      command -v iptables >/dev/null || packages="$packages iptables"
+      optionally 'networks cannot be cut'
+      ;;
+    --browser)
+      command -v chromium >/dev/null || command -v google-chrome >/dev/null || packages='chromium'
+      optionally 'no page is opened in a browser'
+      ;;
+    *) fail "bootstrap.sh does not know $option." ;;
+  esac
+done
