@@ -1,18 +1,27 @@
 // The routes that operators' tools ask: alive, ready, metrics.
 import type { FastifyInstance } from 'fastify';
 import type { CommonMetrics } from '../observability/common-metrics.ts';
-import type { Readiness } from '../observability/readiness.ts';
+import type { Readiness, ReadinessReport } from '../observability/readiness.ts';
+import { ProblemError } from './problems.ts';
+
+const UNCACHED = { 'cache-control': 'no-store' };
+const WHY_NOT: Readonly<Record<Exclude<ReadinessReport['status'], 'ready'>, string>> = {
+  starting: 'this instance is starting',
+  draining: 'this instance is shutting down',
+  'store-unreachable': 'this instance has not reached the store for longer than a failover takes',
+};
 
 /** Registers /livez and /readyz. Neither asks the store: a probe that does turns its outage into a storm of restarts. */
 export async function healthRoutes(app: FastifyInstance, { readiness }: { readiness: Readiness }): Promise<void> {
   const config = { isProbe: true };
-  app.get('/livez', { config }, async () => ({ status: 'alive' }));
+  app.get('/livez', { config }, async (_request, reply) => reply.headers(UNCACHED).send({ status: 'alive' }));
   app.get('/readyz', { config }, async (_request, reply) => {
-    const report = readiness.report();
-    return reply
-      .code(report.status === 'ready' ? 200 : 503)
-      .header('cache-control', 'no-store')
-      .send(report);
+    const { status, storeReachable } = readiness.report();
+    if (status === 'ready') return reply.headers(UNCACHED).send({ status, storeReachable });
+    throw new ProblemError('not-ready', WHY_NOT[status], {
+      headers: UNCACHED,
+      members: { state: status, storeReachable },
+    });
   });
 }
 

@@ -90,6 +90,12 @@ export const PROBLEMS = {
     title: 'Draining',
     advice: 'This instance is shutting down and did not begin this request. Send it again.',
   },
+  'not-ready': {
+    status: 503,
+    title: 'Not ready',
+    advice:
+      'This instance takes no traffic at the moment; the member state says why. Only load balancers and operators ask for this.',
+  },
   'gateway-timeout': {
     status: 504,
     title: 'Gateway timeout',
@@ -129,13 +135,17 @@ export class ProblemError extends Error {
 
 /** Seconds after which a client should try again, for every problem that passes by itself. */
 const RETRY_AFTER_SECONDS = '1';
-const RETRYABLE: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
+/** The problems that are answered with Retry-After, those of nginx included. */
+export const RETRYABLE: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   'save-in-progress',
   'store-unavailable',
   'not-replicated',
   'overloaded',
   'draining',
+  'not-ready',
   'storage-full',
+  'bad-gateway',
+  'gateway-timeout',
 ]);
 
 /** The body of a problem (RFC 9457, section 3.1) with our extension members. */

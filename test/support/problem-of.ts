@@ -12,6 +12,8 @@ export type Problem = {
   readonly requestId: string;
   readonly errors?: readonly { readonly detail: string; readonly pointer?: string; readonly parameter?: string }[];
   readonly item?: unknown;
+  readonly state?: string;
+  readonly storeReachable?: boolean;
 };
 
 type Answer = { readonly statusCode: number; readonly headers: Record<string, unknown>; readonly body: string };
@@ -25,7 +27,7 @@ export function problemOf(response: LightMyRequestResponse, status = response.st
 /** The same for an answer from anywhere; `instance` is the path that was asked for. */
 export function problemInBody(answer: Answer, instance: string, status = answer.statusCode, code?: string): Problem {
   const problem = JSON.parse(answer.body) as Problem;
-  const { errors, item, ...members } = problem;
+  const { errors, item, state, storeReachable, ...members } = problem;
   expect(members).toEqual({
     type: `/problems/${code ?? problem.code}`,
     title: expect.stringMatching(/^[A-Z]/) as string,
@@ -39,5 +41,8 @@ export function problemInBody(answer: Answer, instance: string, status = answer.
   expect(problem.requestId).toMatch(/^[A-Za-z0-9._:+/=@-]{1,128}$/);
   expect(errors !== undefined).toBe(problem.code === 'validation-failed');
   expect(item !== undefined).toBe(problem.code === 'duplicate-item');
+  expect([state, storeReachable].map((member) => member !== undefined)).toEqual(
+    problem.code === 'not-ready' ? [true, true] : [false, false],
+  );
   return problem;
 }

@@ -169,17 +169,25 @@ describe.each([
 
   test('/readyz is 503 while starting and draining, 200 between', async () => {
     await using ops = await createTestApp({}, build);
-    const ready = async () => {
+    const ask = async () => {
       const answer = await ops.get('/readyz');
       expect(answer.headers['cache-control']).toBe('no-store');
-      return [answer.statusCode, answer.json<{ status: string }>().status];
+      return answer;
     };
-    expect(await ready()).toEqual([503, 'starting']);
+    const whyNot = async () => {
+      const answer = await ask();
+      expect(answer.headers['retry-after']).toBe('1');
+      const { state, storeReachable } = problemOf(answer, 503, 'not-ready');
+      return [state, storeReachable];
+    };
+    expect(await whyNot()).toEqual(['starting', false]);
     ops.readiness.storeAnswered(true);
     ops.readiness.started();
-    expect(await ready()).toEqual([200, 'ready']);
+    const ready = await ask();
+    expect(ready.statusCode).toBe(200);
+    expect(ready.json()).toEqual({ status: 'ready', storeReachable: true });
     ops.readiness.drain();
-    expect(await ready()).toEqual([503, 'draining']);
+    expect(await whyNot()).toEqual(['draining', true]);
   });
 
   test('/metrics is Prometheus text', async () => {
