@@ -138,6 +138,13 @@ describe('problem pages', () => {
     for (const text of [slug, String(status), title, advice]) expect(answer.body).toContain(text);
   });
 
+  test('/problems leads to each of them', async () => {
+    const { statusCode, body } = await service.get('/problems');
+    expect(statusCode).toBe(200);
+    const links = [...body.matchAll(/href="([^"]+)"/g)].map(([, href]) => href);
+    expect(links).toEqual(Object.keys(PROBLEMS).map((slug) => `/problems/${slug}`));
+  });
+
   test('every code of the design is a problem with its status', () => {
     const statuses = Object.fromEntries(Object.entries(PROBLEMS).map(([code, { status }]) => [code, status]));
     expect(statuses).toMatchObject({
