@@ -1,6 +1,7 @@
 // Builds the HTTP side from its dependencies. Opens nothing, listens nowhere, reads no setting.
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions, LogController } from 'fastify';
 import { collectAllowedMethods } from './http/allowed-methods.ts';
+import { type DocumentDeps, documentRoutes } from './http/document-routes.ts';
 import { type EraseDeps, eraseRoute } from './http/erase-route.ts';
 import { installErrorHandler, renderError } from './http/error-handler.ts';
 import { installJsonBody } from './http/json-body.ts';
@@ -21,7 +22,8 @@ import type { Readiness } from './observability/readiness.ts';
 export type AppDeps = SaveDeps &
   ReadDeps &
   EraseDeps &
-  StatsDeps & {
+  StatsDeps &
+  DocumentDeps & {
     readonly logger: Logger;
     readonly readiness: Readiness;
     /** Whether /metrics is served here, and not by `buildOpsApp` on a port of its own. */
@@ -40,6 +42,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(readRoutes, deps);
   await app.register(eraseRoute, deps);
   await app.register(statsRoute, deps);
+  await app.register(documentRoutes, deps);
   await app.register(problemPages);
   await app.register(healthRoutes, deps);
   if (deps.servesMetrics) await app.register(metricsRoute, deps);

@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { type AppDeps, buildApp, buildOpsApp } from './app.ts';
 import { COMMIT_MARGIN_MS } from './config-checks.ts';
 import { type Config, ConfigError } from './config.ts';
+import { readDocsAssets } from './docs-assets.ts';
 import { trustedProxies } from './http/trusted-proxy.ts';
 import type { Probe } from './items/fault-points.ts';
 import { SaveQueue } from './items/save-queue.ts';
@@ -82,6 +83,8 @@ export async function start(
     partitions: config.PARTITIONS,
     saveDeadlineMs: config.SAVE_DEADLINE_MS,
     servesMetrics: config.METRICS_PORT === undefined,
+    version,
+    docsAssets: readDocsAssets(),
   };
   const app = await buildApp(deps);
   undo.defer(() => app.close());

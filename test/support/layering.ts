@@ -16,14 +16,26 @@ type Rule = {
 const RULES: Readonly<Record<string, Rule>> = {
   items: { ours: [], packages: ['canonicalize', 'zod'] },
   observability: { ours: [], packages: ['pino', 'prom-client'] },
-  http: { ours: ['items', 'observability'], packages: ['fastify', 'zod'] },
   redis: { ours: ['items'], packages: ['ioredis', 'p-limit', 'redlock'] },
+  http: { ours: ['items', 'observability'], packages: ['fastify', 'zod', 'zod-openapi'] },
   app: { ours: ['http', 'items', 'observability'], packages: ['fastify'] },
   config: { ours: ['config-checks'], packages: ['zod'] },
   'config-checks': { ours: ['config'], packages: [] },
+  'docs-assets': { ours: ['http'], packages: ['swagger-ui-dist'] },
   shutdown: { ours: ['observability'], packages: [] },
   runtime: {
-    ours: ['app', 'config', 'config-checks', 'shutdown', 'url-of', 'http', 'items', 'observability', 'redis'],
+    ours: [
+      'app',
+      'config',
+      'config-checks',
+      'docs-assets',
+      'shutdown',
+      'url-of',
+      'http',
+      'items',
+      'observability',
+      'redis',
+    ],
     packages: [],
   },
   // Its files but the entry and the runtime are its domain, and name types of the adapter only.

@@ -27,6 +27,13 @@ export const METRIC_LABELS = {
   buildInfo: { version: '1.2.3', node: 'v24.0.0' },
 } as const;
 
+/** What the page of the API is made of, as far as a test needs it. */
+const DOCS_ASSETS = {
+  'swagger-ui.css': Buffer.from('body {}'),
+  'swagger-ui-bundle.js': Buffer.from('globalThis.SwaggerUIBundle = () => {};'),
+  'favicon-32x32.png': Buffer.from('PNG'),
+};
+
 export type LogLine = Record<string, unknown> & { readonly level: string; readonly msg: string };
 export type Headers = Record<string, string>;
 
@@ -141,6 +148,8 @@ export async function createTestApp(overrides: Partial<AppDeps> = {}, build = bu
     partitions: PARTITIONS,
     saveDeadlineMs: SAVE_DEADLINE_MS,
     servesMetrics: true,
+    version: METRIC_LABELS.buildInfo.version,
+    docsAssets: DOCS_ASSETS,
     ...overrides,
   });
   await app.ready();

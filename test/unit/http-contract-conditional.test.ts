@@ -14,6 +14,12 @@ describe.each([
   [ITEM, 'no-cache'],
   ['/v1/items', 'no-cache'],
   ['/v1/items?limit=2', 'no-cache'],
+  ['/openapi.json', 'no-cache'],
+  ['/docs', 'no-cache'],
+  ['/docs/start.js', 'no-cache'],
+  ['/docs/swagger-ui.css', 'no-cache'],
+  ['/docs/swagger-ui-bundle.js', 'no-cache'],
+  ['/docs/favicon-32x32.png', 'no-cache'],
   ['/problems', 'public, max-age=3600'],
   ['/problems/duplicate-item', 'public, max-age=3600'],
 ])('%s', (url, cacheControl) => {
