@@ -1,9 +1,10 @@
 // Builds the HTTP side from its dependencies. Opens nothing, listens nowhere, reads no setting.
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions, LogController } from 'fastify';
 import { collectAllowedMethods } from './http/allowed-methods.ts';
+import { installCors } from './http/cors.ts';
 import { type DocumentDeps, documentRoutes } from './http/document-routes.ts';
 import { type EraseDeps, eraseRoute } from './http/erase-route.ts';
-import { installErrorHandler, renderError } from './http/error-handler.ts';
+import { installErrorHandler, refuseUnknownAddresses, renderError } from './http/error-handler.ts';
 import { installJsonBody } from './http/json-body.ts';
 import * as limits from './http/limits.ts';
 import { healthRoutes, metricsRoute } from './http/ops-routes.ts';
@@ -28,6 +29,8 @@ export type AppDeps = SaveDeps &
     readonly readiness: Readiness;
     /** Whether /metrics is served here, and not by `buildOpsApp` on a port of its own. */
     readonly servesMetrics: boolean;
+    /** The origins whose scripts may use the service from a browser, or null for none. */
+    readonly corsOrigins: '*' | readonly string[] | null;
   };
 
 /** What an application needs that only operators' tools talk to. */
@@ -36,7 +39,7 @@ export type OpsDeps = Pick<AppDeps, 'logger' | 'readiness' | 'isTrustedProxy'> &
 /** The application that clients talk to. */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = fastify(serverOptions(deps));
-  const addAllowedMethods = prepare(app, deps);
+  const addAllowedMethods = await prepare(app, deps, deps.corsOrigins);
   installJsonBody(app);
   await app.register(saveRoute, deps);
   await app.register(readRoutes, deps);
@@ -53,7 +56,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
 /** The application that operators' tools talk to when they have a port of their own. */
 export async function buildOpsApp(deps: OpsDeps): Promise<FastifyInstance> {
   const app = fastify(serverOptions(deps));
-  const addAllowedMethods = prepare(app, deps);
+  const addAllowedMethods = await prepare(app, deps, null);
   await app.register(problemPages);
   await app.register(healthRoutes, deps);
   await app.register(metricsRoute, deps);
@@ -61,13 +64,19 @@ export async function buildOpsApp(deps: OpsDeps): Promise<FastifyInstance> {
   return app;
 }
 
-function prepare(app: FastifyInstance, { logger, metrics, readiness }: OpsDeps): () => void {
+async function prepare(
+  app: FastifyInstance,
+  { logger, metrics, readiness }: OpsDeps,
+  corsOrigins: AppDeps['corsOrigins'],
+): Promise<() => void> {
   // First of all hooks, so that whatever happens next is answered with it.
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id);
   });
   installRequestLog(app, logger, metrics);
   installErrorHandler(app);
+  if (corsOrigins !== null) await installCors(app, corsOrigins);
+  refuseUnknownAddresses(app);
   installProtocolChecks(app);
   app.addHook('onSend', async (_request, reply) => {
     endConnectionWhenDraining(reply, readiness);

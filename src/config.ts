@@ -24,6 +24,9 @@ const list = <T extends z.ZodType<unknown, string>>(entry: T) =>
     .transform((text) => text.split(',').map((part) => part.trim()))
     .pipe(z.array(entry).min(1).max(64));
 
+const ORIGINS = 'must be * or up to 64 origins as browsers send them (https://app.example, no path, no / at the end)';
+const origin = z.string().refine((text) => /^https?:/.test(text) && URL.parse(text)?.origin === text, ORIGINS);
+
 const redisUrl = z
   .url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL', abort: true })
   .refine(isOneNode, 'must have the form redis://user:password@host:port/database, encoded like any URL');
@@ -71,6 +74,12 @@ export const settingsSchema = z.object({
   TRUST_PROXY: list(z.string().min(1).max(64))
     .optional()
     .describe('Proxies whose X-Forwarded-* and X-Attempt-Id count: addresses, CIDR ranges, loopback, private.'),
+  CORS_ORIGINS: z
+    .string()
+    .transform((text) => (text === '*' ? text : text.split(',').map((part) => part.trim())))
+    .pipe(z.union([z.literal('*'), z.array(origin).min(1).max(64)], ORIGINS))
+    .optional()
+    .describe('Origins whose scripts may use the service from a browser, or `*`. Unset: none.'),
   SHUTDOWN_GRACE_MS: integer(100, 600_000).prefault('15000').describe('Longest time that a shutdown may take.'),
 });
 

@@ -83,6 +83,7 @@ export async function start(
     partitions: config.PARTITIONS,
     saveDeadlineMs: config.SAVE_DEADLINE_MS,
     servesMetrics: config.METRICS_PORT === undefined,
+    corsOrigins: config.CORS_ORIGINS ?? null,
     version,
     docsAssets: readDocsAssets(),
   };

@@ -13,9 +13,13 @@ export function installErrorHandler(app: FastifyInstance): void {
     return renderError(error, request, reply);
   });
   app.setNotFoundHandler((request, reply) => renderError(notFound(request), request, reply));
-  // Before the body is looked at: an unknown address is a 404 whatever was sent to it.
+}
+
+/** Refuses addresses that do not exist before the body is looked at: they are a 404 whatever was sent to them. */
+export function refuseUnknownAddresses(app: FastifyInstance): void {
   app.addHook('onRequest', async (request) => {
-    if (request.is404) throw notFound(request);
+    // `*` is the route that CORS brings along: it would answer OPTIONS with 200 everywhere.
+    if (request.is404 || request.routeOptions.url === '*') throw notFound(request);
   });
 }
 

@@ -17,7 +17,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   items: { ours: [], packages: ['canonicalize', 'zod'] },
   observability: { ours: [], packages: ['pino', 'prom-client'] },
   redis: { ours: ['items'], packages: ['ioredis', 'p-limit', 'redlock'] },
-  http: { ours: ['items', 'observability'], packages: ['fastify', 'zod', 'zod-openapi'] },
+  http: { ours: ['items', 'observability'], packages: ['fastify', 'zod', 'zod-openapi', '@fastify/cors'] },
   app: { ours: ['http', 'items', 'observability'], packages: ['fastify'] },
   config: { ours: ['config-checks'], packages: ['zod'] },
   'config-checks': { ours: ['config'], packages: [] },

@@ -148,6 +148,7 @@ export async function createTestApp(overrides: Partial<AppDeps> = {}, build = bu
     partitions: PARTITIONS,
     saveDeadlineMs: SAVE_DEADLINE_MS,
     servesMetrics: true,
+    corsOrigins: null,
     version: METRIC_LABELS.buildInfo.version,
     docsAssets: DOCS_ASSETS,
     ...overrides,

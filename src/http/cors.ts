@@ -1,0 +1,24 @@
+// Lets scripts of other origins use the service from a browser, where the settings name these origins.
+import cors from '@fastify/cors';
+import type { FastifyInstance } from 'fastify';
+import { HEADERS, REQUEST_HEADERS } from './openapi/headers.ts';
+
+/** How long a browser need not ask again what it may send: the longest that Chromium takes. */
+const PREFLIGHT_SECONDS = 7_200;
+
+/**
+ * Installs it; `origins` are exact, `*` is everybody. Call it before all hooks that refuse requests, so that
+ * scripts can read why. Cookies are never asked for: nothing here knows any.
+ */
+export async function installCors(app: FastifyInstance, origins: '*' | readonly string[]): Promise<void> {
+  await app.register(cors, {
+    origin: origins === '*' ? '*' : [...origins],
+    methods: ['GET', 'HEAD', 'POST', 'DELETE'],
+    allowedHeaders: ['Content-Type', 'Prefer', ...Object.keys(REQUEST_HEADERS)],
+    exposedHeaders: Object.keys(HEADERS),
+    maxAge: PREFLIGHT_SECONDS,
+    // OPTIONS goes on being answered with 204 and Allow, whoever asks.
+    preflightContinue: true,
+    strictPreflight: false,
+  });
+}
