@@ -4,7 +4,7 @@ import { type FixedAnswer, fixedAnswer, HTML } from './fixed-answer.ts';
 import { PROBLEMS, type ProblemCode, ProblemError } from './problems.ts';
 
 const HEADERS = {
-  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
   'cache-control': 'public, max-age=3600',
 };
 const STATUS_CODES = [200, 304];
@@ -45,6 +45,7 @@ function pageWith(title: string, content: string): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>${title}</title>
+<link rel="icon" href="data:,">
 <style>body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem } td { padding-right: 1rem }</style>
 <h1>${title}</h1>
 ${content}

@@ -145,7 +145,7 @@ describe('problem pages', () => {
   test('/problems leads to each of them', async () => {
     const { statusCode, body } = await service.get('/problems');
     expect(statusCode).toBe(200);
-    const links = [...body.matchAll(/href="([^"]+)"/g)].map(([, href]) => href);
+    const links = [...body.matchAll(/<a href="([^"]+)"/g)].map(([, href]) => href);
     expect(links).toEqual(Object.keys(PROBLEMS).map((slug) => `/problems/${slug}`));
   });
 

@@ -1,0 +1,43 @@
+// The machine's own Chromium, without a window.
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+
+const NAMES = ['chromium', 'google-chrome', 'chromium-browser'];
+const MACOS = '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome';
+
+/** Where a Chromium is, or null. With REQUIRE_BROWSER=1 none is an error and no reason to test less. */
+export function findBrowser(): string | null {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  const paths = [...NAMES.flatMap((name) => folders.map((folder) => join(folder, name))), MACOS];
+  const found = paths.find(isExecutable) ?? null;
+  if (found === null && process.env['REQUIRE_BROWSER'] === '1')
+    throw new Error('REQUIRE_BROWSER=1, and no Chromium is here');
+  return found;
+}
+
+/** Starts it. It asks nobody for updates, so that every request that it makes is the page's. */
+export function startBrowser(executablePath: string): Promise<Browser> {
+  return chromium.launch({
+    executablePath,
+    args: [
+      // Root, as in containers, has no sandbox; the only pages are our own.
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
