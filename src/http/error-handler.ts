@@ -18,8 +18,7 @@ export function installErrorHandler(app: FastifyInstance): void {
 /** Refuses addresses that do not exist before the body is looked at: they are a 404 whatever was sent to them. */
 export function refuseUnknownAddresses(app: FastifyInstance): void {
   app.addHook('onRequest', async (request) => {
-    // `*` is the route that CORS brings along: it would answer OPTIONS with 200 everywhere.
-    if (request.is404 || request.routeOptions.url === '*') throw notFound(request);
+    if (request.is404) throw notFound(request);
   });
 }
 
@@ -31,7 +30,8 @@ export function renderError(error: FastifyError, request: FastifyRequest, reply:
   return sendProblem(request, reply, problem);
 }
 
-function notFound(request: FastifyRequest): ProblemError {
+/** The problem of an address that does not exist. */
+export function notFound(request: FastifyRequest): ProblemError {
   return new ProblemError('not-found', `there is no ${request.method} at this address`);
 }
 

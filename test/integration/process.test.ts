@@ -97,7 +97,7 @@ test('without Redis it starts, says that it is not ready, and takes traffic when
   expect(await (await fetch(`${url}/livez`)).json()).toEqual({ status: 'alive' });
   const before = await fetch(`${url}/readyz`);
   expect(before.status).toBe(503);
-  expect(await before.json()).toEqual({ status: 'starting', storeReachable: false });
+  expect(await before.json()).toMatchObject({ code: 'not-ready', state: 'starting', storeReachable: false });
   late.start();
   await service.ready();
   expect((await post(url, 'first')).status).toBe(201);
@@ -127,7 +127,7 @@ describe('SIGTERM', () => {
         return ready.status === 503 && ready;
       }, '/readyz did not turn 503');
       expect(notReady.connection).toBe('close');
-      expect(JSON.parse(notReady.body)).toMatchObject({ status: 'draining' });
+      expect(JSON.parse(notReady.body)).toMatchObject({ code: 'not-ready', state: 'draining' });
       expect(await send(`${url}/livez`, 'GET')).toMatchObject({ status: 200, connection: 'close' });
       redis.resume();
       expect(await answer).toMatchObject({ status: 201, connection: 'close' });

@@ -33,6 +33,19 @@ test('/openapi.json answers with it', async () => {
   expect(answer.json()).toEqual(JSON.parse(JSON.stringify(document)));
 });
 
+test('/docs and its files name no other host', async () => {
+  const page = await service.get('/docs');
+  expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
+  const parts = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url ?? '');
+  expect(parts).toHaveLength(4);
+  for (const url of parts) {
+    expect(url).toMatch(/^\/docs\//);
+    expect((await service.get(url)).statusCode, url).toBe(200);
+  }
+  expect(page.headers['content-security-policy']).toMatch(/^default-src 'none';/);
+  expect(page.headers['content-security-policy']).not.toMatch(/\*|https?:|unsafe/);
+});
+
 const lint = async (source: string): Promise<string[]> => {
   // The two answers to addresses and methods that are no operation are used by none.
   const config = await createConfig({ extends: ['recommended-strict'], rules: { 'no-unused-components': 'off' } });
