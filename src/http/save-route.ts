@@ -4,6 +4,7 @@ import type { SaveOutcome } from '../items/pending-save.ts';
 import type { SaveMetricOutcome } from '../observability/metrics.ts';
 import { readContent } from './item-body.ts';
 import { etagOf, pathOf } from './item-links.ts';
+import { preferenceApplied, readPreferences } from './prefer.ts';
 import { ProblemError } from './problems.ts';
 import { readIdentity, type SaveDeps, saveRequest } from './save-request.ts';
 
@@ -13,7 +14,7 @@ export async function saveRoute(app: FastifyInstance, deps: SaveDeps): Promise<v
   app.post<{ Body: string | undefined }>(
     '/v1/items',
     {
-      config: { statusCodes: [201, 400, 409, 413, 415, 422, 500, 503, 507] },
+      config: { statusCodes: [200, 201, 400, 409, 413, 415, 422, 500, 503, 507] },
       errorHandler(error, request) {
         // Whatever goes wrong before there is a save is wrong with the request.
         if (request.saveLog === null) {
@@ -31,7 +32,7 @@ export async function saveRoute(app: FastifyInstance, deps: SaveDeps): Promise<v
       try {
         const result = await deps.save(wanted);
         outcome = result.kind === 'key_reused' ? 'rejected' : result.kind;
-        return answerSave(result, reply);
+        return answerSave(result, readPreferences(request.headers).lenient, reply);
       } finally {
         request.saveLog = { outcome, digest: wanted.key.hex };
         metrics.itemSaves.inc({ outcome, mode: 'single' });
@@ -41,7 +42,7 @@ export async function saveRoute(app: FastifyInstance, deps: SaveDeps): Promise<v
   );
 }
 
-function answerSave(outcome: SaveOutcome, reply: FastifyReply): FastifyReply {
+function answerSave(outcome: SaveOutcome, lenient: boolean, reply: FastifyReply): FastifyReply {
   switch (outcome.kind) {
     case 'saved':
     case 'replayed': {
@@ -54,6 +55,13 @@ function answerSave(outcome: SaveOutcome, reply: FastifyReply): FastifyReply {
     }
     case 'duplicate': {
       const { item } = outcome;
+      if (lenient) {
+        const applied = preferenceApplied({ lenient, minimal: false });
+        return reply
+          .code(200)
+          .headers({ location: pathOf(item), etag: etagOf(item), 'preference-applied': applied })
+          .send(item);
+      }
       throw new ProblemError('duplicate-item', 'this content is saved already', {
         headers: { location: pathOf(item) },
         members: { item },

@@ -1,7 +1,8 @@
 // POST /v1/items: the status, headers and body of every outcome, and what makes a request a retry.
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type FailureCode, ServiceFailure } from '../../src/items/errors.ts';
 import { problemOf } from '../support/problem-of.ts';
+import { holdCommits, setUp } from '../support/save-queue.ts';
 import { createTestApp, PROXY_ADDRESS, SAVE_DEADLINE_MS } from '../support/test-app.ts';
 
 const service = await createTestApp();
@@ -34,6 +35,31 @@ describe('outcomes', () => {
     expect(answer.headers).not.toHaveProperty('idempotent-replayed');
   });
 
+  test('200 for a known content with Prefer: handling=lenient: the original, and that the wish was granted', async () => {
+    const first = await service.save('hello', { prefer: 'handling=lenient' });
+    expect(first.statusCode).toBe(201);
+    expect(first.headers).not.toHaveProperty('preference-applied');
+    const answer = await service.save('hello', { prefer: 'respond-async, Handling=Lenient; x="y"' });
+    expect(answer.statusCode).toBe(200);
+    expect(answer.headers).toMatchObject({
+      location: `/v1/items/${ID}`,
+      etag: `"${ID}"`,
+      'content-type': 'application/json; charset=utf-8',
+      'preference-applied': 'handling=lenient',
+    });
+    expect(answer.headers).not.toHaveProperty('idempotent-replayed');
+    expect(answer.json()).toEqual(ITEM);
+    expect(problemOf(await service.save('hello', { prefer: 'handling=strict' }))).toMatchObject({ status: 409 });
+  });
+
+  test('201 with Idempotent-Replayed, lenient or not, for the same key and content', async () => {
+    await service.save('hello', { 'idempotency-key': 'k' });
+    const again = await service.save('hello', { 'idempotency-key': 'k', prefer: 'handling=lenient' });
+    expect(again.statusCode).toBe(201);
+    expect(again.headers).toMatchObject({ 'idempotent-replayed': 'true' });
+    expect(again.headers).not.toHaveProperty('preference-applied');
+  });
+
   test('201 with Idempotent-Replayed for the same key and content', async () => {
     const first = await service.save('hello', { 'idempotency-key': 'k' });
     const again = await service.save('hello', { 'idempotency-key': 'k' });
@@ -60,6 +86,28 @@ describe('outcomes', () => {
     const answer = await service.save('hello');
     expect(problemOf(answer)).toMatchObject({ status: 409, code: 'save-in-progress' });
     expect(answer.headers['retry-after']).toBe('1');
+  });
+
+  test('the same answer for a duplicate that waited for the save in flight, and each in its own way', async () => {
+    const { queue, store } = setUp();
+    await using queued = await createTestApp({ save: (request) => queue.save(request), nowMs: () => 0 });
+    const open = holdCommits(store);
+    const lenient = { prefer: 'handling=lenient' };
+    const waiting = [queued.save('hello'), queued.save('hello', lenient), queued.save('hello')];
+    await vi.waitUntil(() => queue.pending === 3);
+    open();
+    const [first, joined, refused] = await Promise.all(waiting);
+    const later = await queued.save('hello', lenient);
+    expect([first, joined, refused, later].map((answer) => answer?.statusCode)).toEqual([201, 200, 409, 200]);
+    for (const answer of [joined, later]) {
+      expect(answer?.body).toBe(first?.body);
+      expect(answer?.headers).toMatchObject({
+        location: first?.headers['location'],
+        etag: first?.headers['etag'],
+        'preference-applied': 'handling=lenient',
+      });
+    }
+    expect(problemOf(refused!, 409, 'duplicate-item').item).toEqual(first?.json());
   });
 
   test('contents that differ in anything are different, and come back as they were', async () => {
