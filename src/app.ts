@@ -7,6 +7,7 @@ import { type EraseDeps, eraseRoute } from './http/erase-route.ts';
 import { installErrorHandler, refuseUnknownAddresses, renderError } from './http/error-handler.ts';
 import { installJsonBody } from './http/json-body.ts';
 import * as limits from './http/limits.ts';
+import { type LookupDeps, lookupRoute } from './http/lookup-route.ts';
 import { healthRoutes, metricsRoute } from './http/ops-routes.ts';
 import { problemPages } from './http/problem-pages.ts';
 import { installProtocolChecks, unreadableRequestHandler } from './http/protocol-errors.ts';
@@ -22,6 +23,7 @@ import type { Readiness } from './observability/readiness.ts';
 
 export type AppDeps = SaveDeps &
   ReadDeps &
+  LookupDeps &
   EraseDeps &
   StatsDeps &
   DocumentDeps & {
@@ -42,6 +44,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const addAllowedMethods = await prepare(app, deps, deps.corsOrigins);
   installJsonBody(app);
   await app.register(saveRoute, deps);
+  await app.register(lookupRoute, deps);
   await app.register(readRoutes, deps);
   await app.register(eraseRoute, deps);
   await app.register(statsRoute, deps);

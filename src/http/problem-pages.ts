@@ -4,7 +4,8 @@ import { type FixedAnswer, fixedAnswer, HTML } from './fixed-answer.ts';
 import { PROBLEMS, type ProblemCode, ProblemError } from './problems.ts';
 
 const HEADERS = {
-  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
+  'content-security-policy':
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
   'cache-control': 'public, max-age=3600',
 };
 const STATUS_CODES = [200, 304];

@@ -12,7 +12,11 @@ export const PROBLEMS = {
     title: 'Not found',
     advice: 'There is nothing at this address. Look at the README for what there is.',
   },
-  'item-not-found': { status: 404, title: 'No such item', advice: 'No item has this id, or it was erased.' },
+  'item-not-found': {
+    status: 404,
+    title: 'No such item',
+    advice: 'No item has this id or this content, or it was erased.',
+  },
   'method-not-allowed': {
     status: 405,
     title: 'Method not allowed',

@@ -62,6 +62,8 @@ export interface ItemStore {
   commit(commands: readonly SaveCommand[]): Promise<CommitResult>;
   /** The item with this id, or null. Throws `ServiceFailure` when the store cannot be asked. */
   find(position: ItemPosition): Promise<Item | null>;
+  /** The item that has this content, or null. Throws `ServiceFailure` when the store cannot be asked. */
+  lookup(key: ContentKey): Promise<Item | null>;
   /** Up to `limit` items in the order of their ids, after the cursor. Throws `ServiceFailure` when the store cannot be asked. */
   list(cursor: ListCursor | ListOrder, limit: number): Promise<ItemPage>;
 }

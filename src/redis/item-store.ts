@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import pLimit from 'p-limit';
+import type { ContentKey } from '../items/content.ts';
 import { ServiceFailure } from '../items/errors.ts';
 import type { Probe } from '../items/fault-points.ts';
 import type { Item, ItemPosition } from '../items/item.ts';
@@ -86,6 +87,21 @@ export class RedisItemStore implements ItemStore, ItemCounter {
     const entries = await this.#read(() => readRedis.xrange(itemsKey(space, position.partition), id, id));
     const [entry] = entries as StreamEntry[];
     return entry === undefined ? null : itemOf(entry, position.partition);
+  }
+
+  async lookup(key: ContentKey): Promise<Item | null> {
+    const { readRedis, space } = this.#deps;
+    const { partition, bucket } = placeOf(space, key);
+    let missing: string | null = null;
+    for (;;) {
+      const id = await this.#read(() => readRedis.hget(indexKey(space, partition, bucket), key.digest));
+      if (id === null) return null;
+      const item = await this.find(positionOf(id, partition));
+      if (item !== null) return item;
+      // Erased in between, maybe saved anew: then the index has changed in the same step as the log.
+      if (id === missing) throw new Error(`the index names item ${id}-${partition}, which the log does not have`);
+      missing = id;
+    }
   }
 
   async list(from: ListCursor | ListOrder, limit: number): Promise<ItemPage> {

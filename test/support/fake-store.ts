@@ -84,6 +84,10 @@ export class FakeStore implements ItemStore {
     return Promise.reject(new Error('not needed here'));
   }
 
+  lookup(): Promise<Item | null> {
+    return Promise.reject(new Error('not needed here'));
+  }
+
   list(): Promise<ItemPage> {
     return Promise.reject(new Error('not needed here'));
   }

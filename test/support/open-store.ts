@@ -1,7 +1,7 @@
 // Opens the real store against the shared Redis set, under a key prefix that no other test has.
 import { randomUUID } from 'node:crypto';
 import { inject } from 'vitest';
-import { contentKey } from '../../src/items/content.ts';
+import { type Content, contentKey } from '../../src/items/content.ts';
 import type { Claim, SaveCommand } from '../../src/items/ports.ts';
 import type { StoreAccess } from '../../src/redis/connection-options.ts';
 import type { Keyspace } from '../../src/redis/keys.ts';
@@ -51,10 +51,13 @@ export async function openTestStore(settings: Partial<StoreSettings> = {}): Prom
 
 type CommandOptions = Partial<Claim> & { readonly lockToken?: string; readonly claims?: readonly Claim[] };
 
-/** A command to save `text` with one claim, unless others are given, and without a lock of its own, unless one is named. */
-export function command(text: string, options: CommandOptions = {}): SaveCommand & { readonly token: string } {
+/** A command to save a content, or a text, with one claim, unless others are given, and without a lock of its own, unless one is named. */
+export function command(
+  what: string | Content,
+  options: CommandOptions = {},
+): SaveCommand & { readonly token: string } {
   const { token = randomUUID(), isIdempotencyKey = false, source = 'anonymous', lockToken = 'no lock' } = options;
-  const content = { kind: 'string', text } as const;
+  const content: Content = typeof what === 'string' ? { kind: 'string', text: what } : what;
   const claims = options.claims ?? [{ token, isIdempotencyKey, source }];
   return { key: contentKey(content), content, claims, lockToken, token };
 }

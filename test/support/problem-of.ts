@@ -14,6 +14,10 @@ export type Problem = {
   readonly item?: unknown;
   readonly state?: string;
   readonly storeReachable?: boolean;
+  /** Of a lookup that found nothing. */
+  readonly kind?: string;
+  readonly canonical?: string;
+  readonly sha256?: string;
 };
 
 type Answer = { readonly statusCode: number; readonly headers: Record<string, unknown>; readonly body: string };
@@ -27,7 +31,7 @@ export function problemOf(response: LightMyRequestResponse, status = response.st
 /** The same for an answer from anywhere; `instance` is the path that was asked for. */
 export function problemInBody(answer: Answer, instance: string, status = answer.statusCode, code?: string): Problem {
   const problem = JSON.parse(answer.body) as Problem;
-  const { errors, item, state, storeReachable, ...members } = problem;
+  const { errors, item, kind, canonical, sha256, state, storeReachable, ...members } = problem;
   expect(members).toEqual({
     type: `/problems/${code ?? problem.code}`,
     title: expect.stringMatching(/^[A-Z]/) as string,
@@ -44,5 +48,7 @@ export function problemInBody(answer: Answer, instance: string, status = answer.
   expect([state, storeReachable].map((member) => member !== undefined)).toEqual(
     problem.code === 'not-ready' ? [true, true] : [false, false],
   );
+  const isLookup = problem.code === 'item-not-found' && instance.endsWith('/lookup');
+  expect([kind, canonical, sha256].filter((member) => member !== undefined)).toHaveLength(isLookup ? 3 : 0);
   return problem;
 }

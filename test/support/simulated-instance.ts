@@ -116,6 +116,10 @@ export class SimulatedInstance implements ItemStore, ContentLocks {
     return Promise.reject(new Error('not needed here'));
   }
 
+  lookup(): Promise<Item | null> {
+    return Promise.reject(new Error('not needed here'));
+  }
+
   list(): Promise<ItemPage> {
     return Promise.reject(new Error('not needed here'));
   }

@@ -71,7 +71,7 @@ export class MemoryItems {
     },
   };
 
-  readonly store: Pick<ItemStore, 'find' | 'list'> & ItemCounter = {
+  readonly store: Pick<ItemStore, 'find' | 'list' | 'lookup'> & ItemCounter = {
     counts: async () => {
       await this.onRead();
       return { saved: 5, duplicates: 4, replayed: 3, deleted: 2, stored: this.#byContent.size };
@@ -79,6 +79,10 @@ export class MemoryItems {
     find: async (position) => {
       await this.onRead();
       return this.#items().find((item) => item.id === formatItemId(position)) ?? null;
+    },
+    lookup: async (key) => {
+      await this.onRead();
+      return this.#byContent.get(key.hex)?.item ?? null;
     },
     list: async (from, limit) => {
       await this.onRead();
@@ -123,8 +127,8 @@ export type TestApp = AsyncDisposable & {
   log(): string;
   /** Everything that was logged, line by line. */
   lines(): LogLine[];
-  /** Posts a body as it is; JSON unless the headers say otherwise. */
-  post(body: string | Buffer, headers?: Headers): Promise<LightMyRequestResponse>;
+  /** Posts a body as it is, to /v1/items unless told otherwise; JSON unless the headers say otherwise. */
+  post(body: string | Buffer, headers?: Headers, url?: string): Promise<LightMyRequestResponse>;
   /** Posts a content. */
   save(content: unknown, headers?: Headers): Promise<LightMyRequestResponse>;
   get(url: string, headers?: Headers): Promise<LightMyRequestResponse>;
@@ -154,10 +158,10 @@ export async function createTestApp(overrides: Partial<AppDeps> = {}, build = bu
     ...overrides,
   });
   await app.ready();
-  const post = (payload: string | Buffer, headers: Headers = {}) =>
+  const post = (payload: string | Buffer, headers: Headers = {}, url = '/v1/items') =>
     app.inject({
       method: 'POST',
-      url: '/v1/items',
+      url,
       headers: { 'content-type': 'application/json', ...headers },
       payload,
     });
