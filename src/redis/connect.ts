@@ -9,7 +9,7 @@ const A_VIEWS_PATIENCE = { commandTimeout: 400 };
 
 const LISTENER_PING_MS = 500;
 
-export type ConnectionName = 'commit' | 'lock' | 'command' | 'read' | 'watch' | 'sentinel';
+export type ConnectionName = 'commit' | 'lock' | 'command' | 'read' | 'feed' | 'watch' | 'sentinel';
 
 /** Who wants to know how a connection fares; called on changes only, never for each failed attempt. */
 export type ConnectionObserver = {

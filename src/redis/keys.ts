@@ -32,5 +32,8 @@ export const lockKey = (space: Keyspace, key: ContentKey): string =>
 /** String with TTL: the digest that an idempotency key was used for. */
 export const idempotencyKey = (space: Keyspace, token: string): string => `${space.prefix}key:{k}:${token}`;
 
+/** String: written by feeds, so that a WAIT on their connection has a write to wait for. */
+export const feedMarkKey = (space: Keyspace): string => `${space.prefix}feed-mark`;
+
 /** Hash: data version, partition and bucket counts. */
 export const metaKey = (space: Keyspace): string => `${space.prefix}meta`;

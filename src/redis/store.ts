@@ -1,5 +1,6 @@
 // Opens everything that talks to Redis and closes it again.
 import type { Probe } from '../items/fault-points.ts';
+import type { ItemFeed } from '../items/feed.ts';
 import type { ContentLocks, ItemCounter, ItemErasure, ItemStore } from '../items/ports.ts';
 import { countRule, everyReplicaRule } from './acknowledgement.ts';
 import type { AckObserver } from './confirmed-script.ts';
@@ -7,12 +8,22 @@ import { connect, leave, peerOf, reconnect, type ConnectionName, type Connection
 import type { StoreAccess } from './connection-options.ts';
 import { type LockObserver, RedisContentLocks } from './content-locks.ts';
 import { checkDataVersion } from './data-version.ts';
+import { FeedHorizon } from './feed-horizon.ts';
 import { RedisItemErasure } from './item-erasure.ts';
+import { RedisItemFeed } from './item-feed.ts';
 import { RedisItemStore } from './item-store.ts';
 import type { Keyspace } from './keys.ts';
 import { watchSet } from './watch-set.ts';
 
-export const CONNECTIONS: readonly ConnectionName[] = ['commit', 'lock', 'command', 'read', 'watch', 'sentinel'];
+export const CONNECTIONS: readonly ConnectionName[] = [
+  'commit',
+  'lock',
+  'command',
+  'read',
+  'feed',
+  'watch',
+  'sentinel',
+];
 
 export type StoreSettings = {
   readonly access: StoreAccess;
@@ -30,6 +41,7 @@ export type StoreObservers = ConnectionObserver & AckObserver & LockObserver & {
 export type OpenStore = {
   readonly items: ItemStore & ItemCounter;
   readonly erasure: ItemErasure;
+  readonly feed: ItemFeed;
   readonly locks: ContentLocks;
   /** Whether the master answers within its time limit. */
   ping(): Promise<boolean>;
@@ -63,7 +75,9 @@ export function openStore(settings: StoreSettings, observers: StoreObservers, ho
   const lockRedis = connect('lock', access, COMMAND_SILENCE_MS, observers);
   const commandRedis = connect('command', access, COMMAND_SILENCE_MS, observers);
   const readRedis = connect('read', access, COMMAND_SILENCE_MS, observers);
-  const connections = [commitRedis, lockRedis, commandRedis, readRedis];
+  // Waits for replicas like the commits.
+  const feedRedis = connect('feed', access, ackTimeoutMs, observers);
+  const connections = [commitRedis, lockRedis, commandRedis, readRedis, feedRedis];
   const watch = watchSet(access, observers, {
     inSyncLagMs: IN_SYNC_LAG_MS,
     onMasterChange({ master, masterPeers }) {
@@ -91,9 +105,12 @@ export function openStore(settings: StoreSettings, observers: StoreObservers, ho
     deadlineMs: settings.deadlineMs,
     observer: observers,
   });
+  const horizon = new FeedHorizon(feedRedis, space, ackRule);
+  const feed = new RedisItemFeed(horizon, space.partitions, settings.deadlineMs);
   return {
     items,
     erasure,
+    feed,
     locks: new RedisContentLocks(lockRedis, space, settings.lockTtlMs, observers),
     ping: () =>
       commandRedis.ping().then(
@@ -102,6 +119,7 @@ export function openStore(settings: StoreSettings, observers: StoreObservers, ho
       ),
     checkDataVersion: () => checkDataVersion(commandRedis, space),
     async close(graceMs) {
+      feed.close();
       watch?.close();
       await leave(connections, graceMs);
     },

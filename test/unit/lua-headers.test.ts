@@ -25,7 +25,7 @@ function read(name: string): { readonly header: string; readonly body: string } 
 const taken = (list: string, names: readonly string[]) => names.map((_, i) => `${list}[${i + 1}]`).join(', ');
 
 test('there are scripts to check', () => {
-  expect(scripts).toEqual(['erase-item.lua', 'save-items.lua']);
+  expect(scripts).toEqual(['erase-item.lua', 'feed-tail.lua', 'save-items.lua']);
 });
 
 test('save-items.lua', () => {
@@ -52,4 +52,13 @@ test('erase-item.lua', () => {
   const replies = new Set([...body.matchAll(/return '(\w+)'/g)].map(([, reply]) => reply));
   const documented = new Set([...header.matchAll(/^--\s+'(\w+)'/gm)].map(([, reply]) => reply));
   expect(replies).toEqual(documented);
+});
+
+test('feed-tail.lua', () => {
+  const { header, body } = read('feed-tail.lua');
+  const [before = [], each = []] = numberedLists(header);
+  expect(before).toEqual(['mark']);
+  expect(body).toContain(`local KEYS_BEFORE, KEYS_EACH = ${before.length}, ${each.length}\n`);
+  expect(body).toContain(`local ${each.join(', ')} = ${each.map((_, i) => `KEYS[k + ${i + 1}]`).join(', ')}\n`);
+  expect(body).not.toContain('ARGV');
 });
