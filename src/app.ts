@@ -6,6 +6,7 @@ import { type DocumentDeps, documentRoutes } from './http/document-routes.ts';
 import { type EraseDeps, eraseRoute } from './http/erase-route.ts';
 import { installErrorHandler, refuseUnknownAddresses, renderError } from './http/error-handler.ts';
 import { installJsonBody } from './http/json-body.ts';
+import { type FeedDeps, feedRoute } from './http/feed-route.ts';
 import * as limits from './http/limits.ts';
 import { type LookupDeps, lookupRoute } from './http/lookup-route.ts';
 import { healthRoutes, metricsRoute } from './http/ops-routes.ts';
@@ -25,6 +26,7 @@ export type AppDeps = SaveDeps &
   ReadDeps &
   LookupDeps &
   EraseDeps &
+  FeedDeps &
   StatsDeps &
   DocumentDeps & {
     readonly logger: Logger;
@@ -47,6 +49,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(lookupRoute, deps);
   await app.register(readRoutes, deps);
   await app.register(eraseRoute, deps);
+  await app.register(feedRoute, deps);
   await app.register(statsRoute, deps);
   await app.register(documentRoutes, deps);
   await app.register(problemPages);

@@ -67,6 +67,9 @@ export const settingsSchema = z.object({
     .describe('How long a content that another instance is saving is waited for.'),
   SAVE_DEADLINE_MS: integer(100, 300_000).prefault('12000').describe('After this a save or a read is answered 503.'),
   MAX_PENDING_SAVES: integer(1, 1_000_000).prefault('10000').describe('Saves that may wait; one more is answered 503.'),
+  MAX_FEED_CONSUMERS: integer(0, 10_000)
+    .prefault('100')
+    .describe('Consumers of the feed at one instance; one more is answered 503.'),
   PARTITIONS: integer(1, 256).prefault('16').describe('Logs that the items are spread over. Fixed once data exists.'),
   INDEX_BUCKETS: integer(1, 65_536)
     .prefault('4096')

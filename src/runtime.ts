@@ -4,6 +4,7 @@ import { type AppDeps, buildApp, buildOpsApp } from './app.ts';
 import { COMMIT_MARGIN_MS } from './config-checks.ts';
 import { type Config, ConfigError } from './config.ts';
 import { readDocsAssets } from './docs-assets.ts';
+import * as limits from './http/limits.ts';
 import { trustedProxies } from './http/trusted-proxy.ts';
 import type { Probe } from './items/fault-points.ts';
 import { SaveQueue } from './items/save-queue.ts';
@@ -79,6 +80,14 @@ export async function start(
     nowMs,
     store: store.items,
     erasure: store.erasure,
+    feed: store.feed,
+    maxFeedConsumers: config.MAX_FEED_CONSUMERS,
+    feedTimes: {
+      heartbeatMs: limits.FEED_HEARTBEAT_MS,
+      stallMs: limits.FEED_STALL_MS,
+      retryMs: limits.FEED_RETRY_MS,
+      drainRetryMs: limits.FEED_DRAIN_RETRY_MS,
+    },
     save: (request) => queue.save(request),
     partitions: config.PARTITIONS,
     saveDeadlineMs: config.SAVE_DEADLINE_MS,
@@ -96,7 +105,7 @@ export async function start(
   if (ops !== null) await ops.listen({ host: config.HOST, port: config.METRICS_PORT ?? 0 });
   const stopWatch = watchStore(store, readiness, logger, (mismatch) => onFatal(new ConfigError(mismatch)));
   undo.move();
-  const parts = { app, ops, queue, store, readiness, stopWatch };
+  const parts = { app, ops, queue, feed: store.feed, store, readiness, stopWatch };
   return {
     url: urlOf(app),
     opsUrl: ops && urlOf(ops),

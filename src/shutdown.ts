@@ -8,6 +8,7 @@ export type Parts = {
   readonly app: Closable;
   readonly ops: Closable | null;
   readonly queue: Closable;
+  readonly feed: { close(): void };
   readonly store: { close(graceMs: number): Promise<void> };
   readonly readiness: { drain(): void };
   readonly stopWatch: () => void;
@@ -22,7 +23,7 @@ const DRAIN_MS = 2_000;
 const REDIS_GRACE_MS = 500;
 
 /**
- * Not ready → drain (answers carry `Connection: close`) → close the server → finish the saves in flight → leave Redis.
+ * Not ready → end the feeds → drain (answers carry `Connection: close`) → close the server → finish the saves in flight → leave Redis.
  * Ends within `graceMs`: a step that fails or takes too long is logged and does not keep the next from happening.
  */
 export async function shutDown(parts: Parts, graceMs: number, logger: Logger): Promise<void> {
@@ -41,6 +42,8 @@ export async function shutDown(parts: Parts, graceMs: number, logger: Logger): P
     }
   };
   parts.readiness.drain();
+  // At once: they would not end by themselves, and their consumers go on elsewhere.
+  parts.feed.close();
   logger.info({ graceMs }, 'draining');
   await setTimeout(Math.min(DRAIN_MS, graceMs / 4));
   await step('close server', () => parts.app.close());

@@ -7,6 +7,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** What a save came to and of which content, for the log line. */
     saveLog: { readonly outcome: string; readonly digest?: string } | null;
+    /** How much a feed delivered, for the log line. */
+    feedLog: { readonly events: number } | null;
     /** Why the answer is an error. */
     failure: Error | null;
   }
@@ -15,6 +17,8 @@ declare module 'fastify' {
     statusCodes?: readonly number[];
     /** Probes and scrapes: neither logged (but at debug level) nor measured. */
     isProbe?: boolean;
+    /** Answers go on until somebody ends them: how long that took is no latency, and is not measured. */
+    isEndless?: boolean;
   }
 }
 
@@ -25,6 +29,7 @@ const OTHER_METHOD = 'other';
 /** Installs the hooks. Call it before any route is registered. */
 export function installRequestLog(app: FastifyInstance, logger: Logger, metrics: CommonMetrics): void {
   app.decorateRequest('saveLog', null);
+  app.decorateRequest('feedLog', null);
   app.decorateRequest('failure', null);
   for (const status of [400, 404]) metrics.httpRequestDuration.zero(labelsOf(OTHER_METHOD, UNKNOWN_ROUTE, status));
   app.addHook('onRoute', ({ method, url, config }) => {
@@ -43,9 +48,10 @@ export function recordRequest(
   metrics: CommonMetrics,
 ): void {
   const { url: route = UNKNOWN_ROUTE, config } = request.routeOptions;
-  const { isProbe = false } = config;
+  const { isProbe = false, isEndless = false } = config;
   const { statusCode: status, elapsedTime } = reply;
-  if (!isProbe) metrics.httpRequestDuration.observe(labelsOf(request.method, route, status), elapsedTime / 1_000);
+  const isMeasured = !isProbe && !(isEndless && status === 200);
+  if (isMeasured) metrics.httpRequestDuration.observe(labelsOf(request.method, route, status), elapsedTime / 1_000);
   logger[levelFor(status, isProbe)](
     {
       requestId: request.id,
@@ -54,6 +60,7 @@ export function recordRequest(
       status,
       durationMs: Math.round(elapsedTime * 1_000) / 1_000,
       ...request.saveLog,
+      ...request.feedLog,
       ...failureFields(request, status),
     },
     'request',

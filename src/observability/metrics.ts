@@ -66,6 +66,16 @@ export function createMetrics(labels: MetricLabels) {
     registers,
   });
   for (const outcome of ERASE_OUTCOMES) itemErasures.inc({ outcome }, 0);
+  const itemFeedConsumers = new Gauge({
+    name: 'item_feed_consumers',
+    help: 'Consumers of the feed that are connected now.',
+    registers,
+  });
+  const itemFeedEvents = new Counter({
+    name: 'item_feed_events_total',
+    help: 'Items that were handed to consumers of the feed.',
+    registers,
+  });
   const commitBatchSize = new Histogram({
     name: 'commit_batch_size',
     help: 'Contents in one commit.',
@@ -117,6 +127,8 @@ export function createMetrics(labels: MetricLabels) {
     itemSavesPending,
     itemSavesJoined,
     itemErasures,
+    itemFeedConsumers,
+    itemFeedEvents,
     commitBatchSize,
     commitDuration,
     replicationAck,

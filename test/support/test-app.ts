@@ -14,6 +14,7 @@ import type { ItemCounter, ItemErasure, ItemPage, ItemStore, ListCursor, ListOrd
 import { createLogger } from '../../src/observability/logger.ts';
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
 import { Readiness } from '../../src/observability/readiness.ts';
+import { FEED_TIMES, MemoryFeed } from './memory-feed.ts';
 
 export const PARTITIONS = 16;
 export const SAVE_DEADLINE_MS = 12_000;
@@ -149,6 +150,9 @@ export async function createTestApp(overrides: Partial<AppDeps> = {}, build = bu
     save: items.save,
     store: items.store,
     erasure: items.erasure,
+    feed: new MemoryFeed(PARTITIONS),
+    feedTimes: FEED_TIMES,
+    maxFeedConsumers: 100,
     partitions: PARTITIONS,
     saveDeadlineMs: SAVE_DEADLINE_MS,
     servesMetrics: true,

@@ -13,6 +13,7 @@ afterAll(() => service.app.close());
 const ALLOWED: Readonly<Record<string, string>> = {
   '/v1/items': 'GET, HEAD, OPTIONS, POST',
   '/v1/items/1763712000000-0-7': 'DELETE, GET, HEAD, OPTIONS',
+  '/v1/items/feed': 'GET, HEAD, OPTIONS',
   '/v1/stats': 'GET, HEAD, OPTIONS',
   '/openapi.json': 'GET, HEAD, OPTIONS',
   '/docs': 'GET, HEAD, OPTIONS',

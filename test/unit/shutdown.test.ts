@@ -37,6 +37,7 @@ function setUp(work: Partial<Record<string, Work>> = {}, ops = true) {
   };
   const parts: Parts = {
     readiness: { drain: () => void happened.push('drain') },
+    feed: { close: () => void happened.push('end feeds') },
     app: { close: () => step('close app') },
     queue: { close: () => step('close queue') },
     stopWatch: () => void happened.push('stop watch'),
@@ -65,13 +66,13 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('not ready, drain, close the server, finish the saves, close the rest, leave Redis', async () => {
+test('not ready, end the feeds, drain, close the server, finish the saves, close the rest, leave Redis', async () => {
   const run = setUp();
-  expect(run.happened).toEqual(['drain']);
+  expect(run.happened).toEqual(['drain', 'end feeds']);
   await vi.advanceTimersByTimeAsync(1_000);
-  expect(run.happened, 'the server goes on while it drains').toEqual(['drain']);
+  expect(run.happened, 'the server goes on while it drains').toEqual(['drain', 'end feeds']);
   expect(await finish(run)).toBeLessThan(GRACE_MS / 2);
-  expect(run.happened).toEqual(['drain', ...STEPS]);
+  expect(run.happened).toEqual(['drain', 'end feeds', ...STEPS]);
   expect(run.messages()).toEqual([]);
 });
 
@@ -82,13 +83,13 @@ test('each step waits for the one before', async () => {
   expect(run.happened.at(-1)).toBe('close queue');
   resolve();
   await finish(run);
-  expect(run.happened).toEqual(['drain', ...STEPS]);
+  expect(run.happened).toEqual(['drain', 'end feeds', ...STEPS]);
 });
 
 test('without a port of its own for metrics', async () => {
   const run = setUp({}, false);
   await finish(run);
-  expect(run.happened).toEqual(['drain', ...STEPS.filter((name) => name !== 'close ops')]);
+  expect(run.happened).toEqual(['drain', 'end feeds', ...STEPS.filter((name) => name !== 'close ops')]);
 });
 
 describe.each(['close app', 'close queue', 'close ops', 'leave Redis'])('%s', (name) => {
@@ -99,7 +100,7 @@ describe.each(['close app', 'close queue', 'close ops', 'leave Redis'])('%s', (n
   ])('that %s keeps nothing else from happening, and is logged', async (_how, work) => {
     const run = setUp({ [name]: work });
     expect(await finish(run)).toBeLessThanOrEqual(GRACE_MS + TIMER_SLACK_MS);
-    expect(run.happened).toEqual(['drain', ...STEPS]);
+    expect(run.happened).toEqual(['drain', 'end feeds', ...STEPS]);
     expect(run.messages()).toHaveLength(1);
   });
 });
@@ -110,7 +111,7 @@ test.each([
 ])('all steps that %s together still end within the grace time', async (_how, work) => {
   const run = setUp(Object.fromEntries(STEPS.map((name) => [name, work])));
   expect(await finish(run)).toBeLessThanOrEqual(GRACE_MS + TIMER_SLACK_MS);
-  expect(run.happened).toEqual(['drain', ...STEPS]);
+  expect(run.happened).toEqual(['drain', 'end feeds', ...STEPS]);
 });
 
 test('saves get most of the grace time', async () => {
