@@ -14,6 +14,7 @@ import type { ItemCounter, ItemErasure, ItemPage, ItemStore, ListCursor, ListOrd
 import { createLogger } from '../../src/observability/logger.ts';
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
 import { Readiness } from '../../src/observability/readiness.ts';
+import { holdToContract } from './checked-inject.ts';
 import { FEED_TIMES, MemoryFeed } from './memory-feed.ts';
 
 export const PARTITIONS = 16;
@@ -162,6 +163,7 @@ export async function createTestApp(overrides: Partial<AppDeps> = {}, build = bu
     ...overrides,
   });
   await app.ready();
+  holdToContract(app);
   const post = (payload: string | Buffer, headers: Headers = {}, url = '/v1/items') =>
     app.inject({
       method: 'POST',

@@ -27,7 +27,7 @@ describe('a line has', () => {
     ['duplicate', 409],
     ['in_progress', 409],
   ] as const)('the outcome %s and the digest of the content', async (kind, status) => {
-    const item = { id: '1-0-0', content: 'hello', source: 'anonymous', createdAt: '' };
+    const item = { id: '1-0-0', content: 'hello', source: 'anonymous', createdAt: '1970-01-01T00:00:00.001Z' };
     service.items.onSave = async () => (kind === 'in_progress' ? { kind } : { kind, item });
     await service.save('hello', { 'x-request-id': REQUEST_ID });
     expect(theLine()).toMatchObject({
