@@ -6,7 +6,7 @@ import { stats } from '../schemas/item.ts';
 import { batchQuery, feedQuery } from '../schemas/queries.ts';
 import { CURSOR, ITEM, OTHER_ITEM } from './examples.ts';
 import { headersOf, LENIENT, MINIMAL, prefer, REQUEST_HEADERS } from './headers.ts';
-import { BODY_CODES, SAVE_CODES } from './item-operations.ts';
+import { BODY_CODES } from './item-operations.ts';
 import { problemResponses } from './problem-responses.ts';
 
 const { 'X-Request-Id': requestId, 'Idempotency-Key': key, 'Last-Event-ID': lastEventId } = REQUEST_HEADERS;
@@ -84,7 +84,7 @@ export const batchOperations: ZodOpenApiPathsObject = {
             },
           },
         },
-        ...problemResponses(...BODY_CODES, ...SAVE_CODES),
+        ...problemResponses(...BODY_CODES, 'draining'),
       },
     },
   },

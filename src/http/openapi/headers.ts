@@ -13,8 +13,11 @@ export const HEADERS = {
     .meta({ description: 'The address of the item.' }),
   ETag: z
     .string()
-    .regex(/^"[^"]+"$/)
-    .meta({ description: 'A strong validator (RFC 9110, section 8.8.3): the same bytes as long as it is the same.' }),
+    .regex(/^(W\/)?"[^"]+"$/)
+    .meta({
+      description:
+        'A validator (RFC 9110, section 8.8.3). Strong: the same bytes as long as it is the same. A proxy that compresses the answer on its way makes it weak; If-None-Match takes both.',
+    }),
   'Cache-Control': z
     .enum(['no-cache', 'no-store'])
     .meta({ description: 'Whatever is kept must be asked for again before it is used: an item can be erased.' }),

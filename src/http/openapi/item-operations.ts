@@ -17,7 +17,7 @@ export const BODY_CODES = [
   'validation-failed',
 ] as const satisfies readonly ProblemCode[];
 /** What a save can fail for. */
-export const SAVE_CODES = [
+const SAVE_CODES = [
   'store-unavailable',
   'not-replicated',
   'draining',

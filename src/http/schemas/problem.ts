@@ -9,7 +9,7 @@ export const problemDetail = z
   .strictObject({
     detail: z.string().min(1),
     pointer: z.string().meta({ description: 'JSON pointer (RFC 6901) into the body.' }).optional(),
-    parameter: z.string().meta({ description: 'Name of a query parameter.' }).optional(),
+    parameter: z.string().meta({ description: 'Name of a query parameter or of a header.' }).optional(),
   })
   .meta({ id: 'ProblemDetail', description: 'One thing that is wrong with a request.' });
 
