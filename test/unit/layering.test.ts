@@ -33,6 +33,17 @@ test('what judges the service from outside knows nothing of its code', () => {
   expect(knowing).toEqual(['instance.ts']);
 });
 
+test('the client knows nothing of the service, and but for its command line nothing of Node', () => {
+  const client = join(import.meta.dirname, '../../client');
+  const imports = globSync('**/*.ts', { cwd: client }).flatMap((path) =>
+    [...readFileSync(join(client, path), 'utf8').matchAll(/from '([^']+)'/g)].map(([, name = '']) => ({ path, name })),
+  );
+  expect(imports.length).toBeGreaterThan(10);
+  const isAllowed = ({ path, name }: { path: string; name: string }): boolean =>
+    path.startsWith('cli') ? /^(\.\/|\.\.\/[a-z-]+\.ts|node:)/.test(name) : /^\.\/[a-z-]+\.ts$/.test(name);
+  expect(imports.filter((found) => !isAllowed(found))).toEqual([]);
+});
+
 describe('the checker finds', () => {
   test.each<[string, string, string, RegExp]>([
     ['http knowing redis', 'http/bad.ts', "import { connect } from '../redis/connect.ts';", /http may not know redis/],
