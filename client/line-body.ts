@@ -1,6 +1,6 @@
 // The body of one NDJSON request: the lines of a window as far as they are not sent, and those that come.
 import { joined } from './line-splitter.ts';
-import type { LineWindow } from './line-window.ts';
+import type { LineWindow, OutLine } from './line-window.ts';
 
 /** A chunk of the body; more would only wait in a buffer of the system. */
 const CHUNK_BYTES = 65_536;
@@ -8,22 +8,25 @@ const LINE_FEED = new Uint8Array([10]);
 
 export class LineBody {
   readonly #window: LineWindow<unknown>;
-  /** How many lines at the head of the window are sent and not answered. */
-  #sent = 0;
+  /** How many lines at the head of the window are behind us, and how many of them are sent and not answered. */
+  #passed = 0;
+  #owed = 0;
   #isOver = false;
 
   constructor(window: LineWindow<unknown>) {
     this.#window = window;
   }
 
-  /** Whether an answer is owed to us. */
+  /** How many results are owed to us. */
   get owed(): number {
-    return this.#sent;
+    return this.#owed;
   }
 
   /** To be told of each line that leaves the window. */
-  shifted(): void {
-    this.#sent--;
+  shifted(line: OutLine<unknown> | undefined): void {
+    if (this.#passed === 0) return;
+    this.#passed--;
+    if (line?.bytes != null) this.#owed--;
   }
 
   /** Ends the body. Node goes on to pull from one whose connection is gone. */
@@ -52,7 +55,9 @@ export class LineBody {
           for (;;) {
             const chunk = this.#isOver ? null : this.#take();
             if (chunk !== null) return controller.enqueue(chunk);
-            if (this.#isOver || this.#window.isAtEnd) return controller.close();
+            // A window of nothing but lines that are not sent waits for us to be out of the way.
+            const isStuck = this.#owed === 0 && this.#window.lines.length > 0;
+            if (this.#isOver || this.#window.isAtEnd || isStuck) return controller.close();
             await this.#window.change();
             await this.#gather();
           }
@@ -72,9 +77,10 @@ export class LineBody {
     const { lines } = this.#window;
     const parts: Uint8Array[] = [];
     let bytes = 0;
-    for (; this.#sent < lines.length && bytes < CHUNK_BYTES; this.#sent++) {
-      const line = lines[this.#sent]?.bytes ?? null;
+    for (; this.#passed < lines.length && bytes < CHUNK_BYTES; this.#passed++) {
+      const line = lines[this.#passed]?.bytes ?? null;
       if (line === null) continue;
+      this.#owed++;
       parts.push(line, LINE_FEED);
       bytes += line.length + 1;
     }

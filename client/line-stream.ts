@@ -101,6 +101,7 @@ async function* sendOnce<T>(
   const abort = (): void => ending.abort(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
   const body = new LineBody(window);
+  // The head of the window is a line to be sent.
   const first = window.lines[0]?.number ?? options.first;
   try {
     const silence = new Silence(ending, attemptTimeoutMs, () => body.owed > 0);
@@ -128,12 +129,12 @@ async function* sendOnce<T>(
       const { done, value } = await silence.limit(reader.read());
       if (done) break;
       for (const { bytes } of splitter.push(value)) {
-        while (window.lines[0]?.bytes === null) yield take(window, body, null);
         const result = readResultLine(bytes);
         if (body.owed <= 0) throw new UnreachableError('no answer: a result for a line that was not sent');
         if (isPassing(result, faultsOfLine)) throw new LineFault(`${result.code}: ${result.detail}`);
         yield take(window, body, result);
         faultsOfLine = 0;
+        while (window.lines[0]?.bytes === null) yield take(window, body, null);
       }
     }
     if (body.owed > 0) throw new UnreachableError('no answer: the answer ended before the last result');
@@ -151,7 +152,7 @@ async function* sendOnce<T>(
 
 function take<T>(window: LineWindow<T>, body: LineBody, result: BatchResult | null): LineResult<T> {
   const line = window.shift();
-  body.shifted();
+  body.shifted(line);
   return { tag: line?.tag as T, number: line?.number ?? 0, result };
 }
 

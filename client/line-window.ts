@@ -15,7 +15,7 @@ export class LineWindow<T> {
   #isStopped = false;
   #isAtEnd = false;
   #error: { readonly reason: unknown } | null = null;
-  #changed = Promise.withResolvers<void>();
+  #changed: PromiseWithResolvers<void> | null = null;
 
   /** Begins to read the source. `first` is the number of its first line. */
   constructor(source: AsyncIterable<OutLine<T>>, first: number, limits: WindowLimits) {
@@ -42,13 +42,14 @@ export class LineWindow<T> {
 
   /** Resolves at the next change: a line more or less, the end, a stop, a call of `wake`. */
   async change(): Promise<void> {
+    this.#changed ??= Promise.withResolvers();
     await this.#changed.promise;
   }
 
   /** Wakes whoever waits for a change. */
   wake(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
+    this.#changed?.resolve();
+    this.#changed = null;
   }
 
   /** Takes the oldest line out. */

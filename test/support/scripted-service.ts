@@ -85,6 +85,8 @@ export class ScriptedService implements AsyncDisposable {
     response.writeHead(200, { 'content-type': 'application/x-ndjson' });
     response.flushHeaders();
     const { socket } = request;
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
     const key = String(request.headers['idempotency-key']);
     const isMinimal = request.headers.prefer === 'return=minimal';
     let n = 0;
@@ -107,7 +109,7 @@ export class ScriptedService implements AsyncDisposable {
       }
       const { item, ...rest } = result as Result & { item?: { id: string } };
       const text = JSON.stringify(isMinimal && item !== undefined ? { ...rest, id: item.id } : result);
-      if (!response.write(`${text}\n`)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+      if (!response.write(`${text}\n`)) await once(response, 'drain', { signal: gone.signal });
     }
     if (fault.cutAt !== undefined) socket.destroy();
     else response.end();
