@@ -126,6 +126,7 @@ function openQueue(config: Config, store: OpenStore, metrics: Metrics, { probe }
     {
       store: store.items,
       locks: store.locks,
+      tally: store.tally,
       clock: { nowMs, delay: (ms) => setTimeout(ms) },
       random: Math.random,
       probe,

@@ -5,10 +5,11 @@ import { HeldLock } from './held-lock.ts';
 import { formatItemId } from './item.ts';
 import { LockWait, type LockWaitDeps, type LockWaitOptions } from './lock-wait.ts';
 import type { PendingSave } from './pending-save.ts';
-import type { ItemStore } from './ports.ts';
+import type { AnswerTally, ItemStore } from './ports.ts';
 
 type CommitDeps = LockWaitDeps & {
   readonly store: ItemStore;
+  readonly tally: AnswerTally;
   readonly observer: { lockLost(): void };
   readonly probe?: Probe | undefined;
 };
@@ -37,7 +38,7 @@ export async function commitBatch(
   options: CommitOptions,
   end: RoundEnd,
 ): Promise<number> {
-  const { store, observer, probe } = deps;
+  const { store, tally, observer, probe } = deps;
   await lockBatch(batch, deps, options, end);
   const sent = batch.filter((save) => save.grant !== null || save.wait !== null);
   if (sent.length === 0) return 0;
@@ -63,10 +64,11 @@ export async function commitBatch(
       } else if (verdict.kind === 'damaged') {
         end.done(save);
         save.fail(new Error(`the index names item ${formatItemId(verdict.position)}, which the log does not have`));
-      } else if (save.settle(verdict)) {
-        end.again(save);
       } else {
-        end.done(save);
+        const { isOver, uncounted } = save.settle(verdict);
+        if (uncounted.duplicates + uncounted.replayed > 0) tally.add(save.key, uncounted);
+        if (isOver) end.done(save);
+        else end.again(save);
       }
     }
   });

@@ -4,8 +4,8 @@ import { ServiceFailure } from './errors.ts';
 import type { HeldLock } from './held-lock.ts';
 import { type Item, itemAt } from './item.ts';
 import type { LockWait } from './lock-wait.ts';
-import type { Claim, LockGrant, SaveCommand, Verdict } from './ports.ts';
-import type { TokenKind } from './request-token.ts';
+import type { AnswerCounts, Claim, LockGrant, SaveCommand, Verdict } from './ports.ts';
+import { isRepeatable, type TokenKind } from './request-token.ts';
 
 /** A request to save one content. `deadlineMs` is on the monotonic clock; after it the answer is a failure. */
 export type SaveRequest = {
@@ -24,6 +24,8 @@ export type SaveOutcome =
 
 type Waiter = {
   readonly request: SaveRequest;
+  /** Whether the last command counts it. */
+  isCounted: boolean;
   readonly resolve: (outcome: SaveOutcome) => void;
   readonly reject: (error: Error) => void;
 };
@@ -70,35 +72,56 @@ export class PendingSave {
   /** Waits for the outcome of this save, as seen by this request. */
   join(request: SaveRequest): Promise<SaveOutcome> {
     const { promise, resolve, reject } = Promise.withResolvers<SaveOutcome>();
-    this.#waiters.push({ request, resolve, reject });
+    this.#waiters.push({ request, isCounted: false, resolve, reject });
     return promise;
   }
 
   /**
-   * The command for the next commit. One request without an idempotency key speaks for all such, and each key makes a
-   * claim of its own, so that the store remembers what it was used for.
+   * The command for the next commit. One request without an idempotency key speaks for all such. Each key makes a claim of
+   * its own, so that the store remembers what it was used for, and the token of a batch does, so that it is counted right:
+   * it may have saved the content long ago.
    */
   command(lockToken: string): SaveCommand {
-    const claims = new Map<string, Claim>();
-    let hasKeyless = false;
-    for (const { request } of this.#waiters) {
-      const { token, tokenKind, source } = request;
-      const isIdempotencyKey = tokenKind === 'key';
-      if (!isIdempotencyKey && hasKeyless) continue;
-      hasKeyless ||= !isIdempotencyKey;
-      if (claims.size < MAX_CLAIMS && !claims.has(token)) claims.set(token, { token, isIdempotencyKey, source });
+    const claims = new Map<string, Claim & { requests: number }>();
+    let hasSpeaker = false;
+    let others = 0;
+    for (const waiter of this.#waiters) {
+      const { token, tokenKind, source } = waiter.request;
+      const speaksForItself = isRepeatable(tokenKind);
+      const claim = claims.get(token);
+      waiter.isCounted = true;
+      if (claim !== undefined) {
+        claim.requests++;
+      } else if (!speaksForItself && hasSpeaker) {
+        others++;
+      } else if (claims.size < MAX_CLAIMS) {
+        claims.set(token, { token, isIdempotencyKey: tokenKind === 'key', source, requests: 1 });
+        hasSpeaker ||= !speaksForItself;
+      } else {
+        waiter.isCounted = false;
+      }
     }
     this.#claimed = new Set(claims.keys());
-    return { key: this.key, content: this.#content, claims: [...claims.values()], lockToken };
+    return { key: this.key, content: this.#content, claims: [...claims.values()], others, lockToken };
   }
 
-  /** Answers those whose claim was decided, or who need none; true when some are left for another commit. */
-  settle(verdict: FinalVerdict): boolean {
+  /**
+   * Answers those whose claim was decided, or who need none. `isOver` is false when some are left for another commit;
+   * `uncounted` are the answers to those who came after the command, or for whom it had no room.
+   */
+  settle(verdict: FinalVerdict): { readonly isOver: boolean; readonly uncounted: AnswerCounts } {
     const waiters = this.#waiters;
     this.#waiters = waiters.filter(({ request }) => !this.#isDecided(request, verdict));
     const left = new Set(this.#waiters);
-    for (const waiter of waiters) if (!left.has(waiter)) waiter.resolve(this.#outcomeFor(waiter.request, verdict));
-    return left.size > 0;
+    const uncounted = { duplicates: 0, replayed: 0 };
+    for (const waiter of waiters) {
+      if (left.has(waiter)) continue;
+      const outcome = this.#outcomeFor(waiter.request, verdict);
+      if (!waiter.isCounted && outcome.kind === 'duplicate') uncounted.duplicates++;
+      if (!waiter.isCounted && outcome.kind === 'replayed') uncounted.replayed++;
+      waiter.resolve(outcome);
+    }
+    return { isOver: left.size === 0, uncounted };
   }
 
   fail(error: Error): void {
@@ -128,8 +151,7 @@ export class PendingSave {
     const item = itemAt(verdict.position, this.#content, verdict.source);
     if (token !== verdict.token) return { kind: 'duplicate', item };
     // A client's key may have saved it long before our uncertain commit; any other token is this request's alone.
-    const canBeOld = tokenKind === 'key' || tokenKind === 'batch';
-    const isOurs = verdict.kind === 'saved' || (this.uncertain && !canBeOld);
+    const isOurs = verdict.kind === 'saved' || (this.uncertain && !isRepeatable(tokenKind));
     const isNew = isOurs && !this.#isAnsweredAsSaved;
     this.#isAnsweredAsSaved ||= isNew;
     return { kind: isNew ? 'saved' : 'replayed', item };

@@ -10,6 +10,8 @@ export type Claim = {
   /** Whether the token stands for a client's idempotency key, whose reuse for another content must be noticed. */
   readonly isIdempotencyKey: boolean;
   readonly source: string;
+  /** How many requests with this token wait for the decision, for the counts. */
+  readonly requests: number;
 };
 
 /** One content to be decided by the store, with at least one claim. */
@@ -17,6 +19,8 @@ export type SaveCommand = {
   readonly key: ContentKey;
   readonly content: Content;
   readonly claims: readonly Claim[];
+  /** How many further requests, with tokens of their own, one of the claims speaks for. They did not save it. */
+  readonly others: number;
   /** The fencing token: the value of the lock under which this save runs. */
   readonly lockToken: string;
 };
@@ -48,6 +52,9 @@ export type CommitResult =
   | { readonly kind: 'confirmed'; readonly verdicts: readonly Verdict[] }
   | { readonly kind: 'unknown'; readonly failure: FailureCode; readonly detail: string }
   | { readonly kind: 'refused'; readonly failure: FailureCode; readonly detail: string };
+
+/** Requests that were told that their content is saved already, by themselves (`replayed`) or by others. */
+export type AnswerCounts = { readonly duplicates: number; readonly replayed: number };
 
 /** A page of items and, for each partition, where the next page begins; null when nothing is left. */
 export type ItemPage = { readonly items: readonly Item[]; readonly next: ListCursor | null };
@@ -95,6 +102,11 @@ export type ItemCounts = {
 export interface ItemCounter {
   /** Partitions are counted one after the other, while others save. Throws `ServiceFailure` when the store cannot be asked. */
   counts(): Promise<ItemCounts>;
+}
+
+export interface AnswerTally {
+  /** Counts answers about a content that no command has counted. They are written a moment later; nobody waits for it. */
+  add(key: ContentKey, answers: AnswerCounts): void;
 }
 
 /** A lock held on some contents. `validUntilMs` is on the monotonic clock. */

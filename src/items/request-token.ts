@@ -20,6 +20,9 @@ export type RequestIdentity = {
  * store remembers which content it was used for; for a `batch`, the key of a request for many items, it does not.
  */
 export type TokenKind = 'random' | 'attempt' | 'key' | 'batch';
+/** Whether a client can send the same token again at any time. */
+export const isRepeatable = (kind: TokenKind): boolean => kind === 'key' || kind === 'batch';
+
 export type RequestToken = { readonly token: string; readonly tokenKind: TokenKind };
 
 /**

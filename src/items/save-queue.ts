@@ -6,7 +6,7 @@ import { Gathering } from './gathering.ts';
 import { HeldLock } from './held-lock.ts';
 import type { LockWait, LockWaitOptions } from './lock-wait.ts';
 import { PendingSave, type SaveOutcome, type SaveRequest } from './pending-save.ts';
-import type { Clock, ContentLocks, ItemStore } from './ports.ts';
+import type { AnswerTally, Clock, ContentLocks, ItemStore } from './ports.ts';
 
 /** What the queue tells about itself while it works. */
 export type SaveObserver = {
@@ -17,6 +17,7 @@ export type SaveObserver = {
 
 export type SaveQueueDeps = {
   readonly store: ItemStore;
+  readonly tally: AnswerTally;
   readonly locks: ContentLocks;
   readonly clock: Clock;
   readonly observer: SaveObserver;

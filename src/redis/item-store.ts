@@ -123,7 +123,7 @@ export class RedisItemStore implements ItemStore, ItemCounter {
     const keys: string[] = [];
     const records: string[] = [];
     const args: (string | Buffer)[] = [String(commands.length), String(IDEMPOTENCY_KEY_TTL_SECONDS)];
-    for (const { key, content, claims, lockToken } of commands) {
+    for (const { key, content, claims, others, lockToken } of commands) {
       const { partition, bucket } = placeOf(space, key);
       keys.push(
         lockKey(space, key),
@@ -131,9 +131,9 @@ export class RedisItemStore implements ItemStore, ItemCounter {
         itemsKey(space, partition),
         countsKey(space, partition),
       );
-      args.push(lockToken, key.digest, kindCode(content), content.text, String(claims.length));
-      for (const { token, isIdempotencyKey, source } of claims) {
-        args.push(token, isIdempotencyKey ? '1' : '0', source);
+      args.push(lockToken, key.digest, kindCode(content), content.text, String(claims.length), String(others));
+      for (const { token, isIdempotencyKey, source, requests } of claims) {
+        args.push(token, isIdempotencyKey ? '1' : '0', source, String(requests));
         if (isIdempotencyKey) records.push(idempotencyKey(space, token));
       }
     }

@@ -24,11 +24,13 @@
 --   2 digest     20 bytes, binary
 --   3 kind       s for a string, j for a JSON value in its canonical form
 --   4 content    the text
---   5 claims     how many requests claim it
+--   5 claims     how many claims there are
+--   6 others     how many further requests one of the claims speaks for
 -- and behind each content for each of its claims, in the order in which they came:
---   1 token   the request token
---   2 keyed   1 when the token stands for an idempotency key, else 0
---   3 source  who claims it
+--   1 token     the request token
+--   2 keyed     1 when the token stands for an idempotency key, else 0
+--   3 source    who claims it
+--   4 requests  how many requests have this token
 --
 -- Returns one array for each content:
 --   {'saved', id, source, token, reused}  appended now, for the first claim that is valid
@@ -50,8 +52,8 @@ end
 local function nextClaims(claims)
   local list = {}
   for i = 1, claims do
-    local token, keyed, source = nextArguments(3)
-    local claim = { token = token, source = source }
+    local token, keyed, source, requests = nextArguments(4)
+    local claim = { token = token, source = source, requests = tonumber(requests) }
     if keyed == '1' then
       lastRecord = lastRecord + 1
       claim.record = KEYS[lastRecord]
@@ -61,22 +63,25 @@ local function nextClaims(claims)
   return list
 end
 
--- Divides the claims into those that stand and the tokens of those whose key was used for another content.
+-- Divides the claims into those that stand and the tokens of those whose key was used for another content; and the
+-- number of requests behind each.
 local function checkKeys(claims, digest)
-  local valid, reused = {}, {}
+  local valid, reused, standing, refused = {}, {}, 0, 0
   for _, claim in ipairs(claims) do
     local usedFor = claim.record and redis.call('GET', claim.record)
     if usedFor and usedFor ~= digest then
       reused[#reused + 1] = claim.token
+      refused = refused + claim.requests
     else
       if claim.record and not usedFor then redis.call('SET', claim.record, digest, 'EX', keyTtlSeconds) end
       valid[#valid + 1] = claim
+      standing = standing + claim.requests
     end
   end
-  return valid, reused
+  return valid, reused, standing, refused
 end
 
-local function decide(lock, index, items, counts, lockToken, digest, kind, content, claims)
+local function decide(lock, index, items, counts, lockToken, digest, kind, content, claims, others)
   local function tally(name, n) if n > 0 then redis.call('HINCRBY', counts, name, n) end end
   local id = redis.call('HGET', index, digest)
   if not id then
@@ -87,8 +92,8 @@ local function decide(lock, index, items, counts, lockToken, digest, kind, conte
       return { 'fenced' }
     end
   end
-  local valid, reused = checkKeys(claims, digest)
-  tally('key_reused', #reused)
+  local valid, reused, standing, refused = checkKeys(claims, digest)
+  tally('key_reused', refused)
   local first = valid[1]
   if not first then return { 'key_reused' } end
 
@@ -96,7 +101,8 @@ local function decide(lock, index, items, counts, lockToken, digest, kind, conte
     id = redis.call('XADD', items, '*', 'c', content, 'k', kind, 't', first.token, 's', first.source)
     redis.call('HSET', index, digest, id)
     tally('saved', 1)
-    tally('duplicates', #valid - 1)
+    tally('replayed', first.requests - 1)
+    tally('duplicates', standing - first.requests + others)
     return { 'saved', id, first.source, first.token, reused }
   end
   local entry = redis.call('XRANGE', items, id, id)[1]
@@ -106,17 +112,17 @@ local function decide(lock, index, items, counts, lockToken, digest, kind, conte
   end
   local token, source = entry[2][6], entry[2][8]
   local replayed = 0
-  for _, claim in ipairs(valid) do if claim.token == token then replayed = replayed + 1 end end
+  for _, claim in ipairs(valid) do if claim.token == token then replayed = replayed + claim.requests end end
   tally('replayed', replayed)
-  tally('duplicates', #valid - replayed)
+  tally('duplicates', standing - replayed + others)
   return { 'known', id, source, token, reused }
 end
 
 local verdicts = {}
 for i = 1, count do
   local k = (i - 1) * KEYS_EACH
-  local lockToken, digest, kind, content, claims = nextArguments(5)
+  local lockToken, digest, kind, content, claims, others = nextArguments(6)
   verdicts[i] = decide(KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4], lockToken, digest, kind,
-    content, nextClaims(tonumber(claims)))
+    content, nextClaims(tonumber(claims)), tonumber(others))
 end
 return verdicts

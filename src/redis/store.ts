@@ -1,7 +1,7 @@
 // Opens everything that talks to Redis and closes it again.
 import type { Probe } from '../items/fault-points.ts';
 import type { ItemFeed } from '../items/feed.ts';
-import type { ContentLocks, ItemCounter, ItemErasure, ItemStore } from '../items/ports.ts';
+import type { AnswerTally, ContentLocks, ItemCounter, ItemErasure, ItemStore } from '../items/ports.ts';
 import { countRule, everyReplicaRule } from './acknowledgement.ts';
 import type { AckObserver } from './confirmed-script.ts';
 import { connect, leave, peerOf, reconnect, type ConnectionName, type ConnectionObserver } from './connect.ts';
@@ -12,6 +12,7 @@ import { FeedHorizon } from './feed-horizon.ts';
 import { RedisItemErasure } from './item-erasure.ts';
 import { RedisItemFeed } from './item-feed.ts';
 import { RedisItemStore } from './item-store.ts';
+import { LateCounts } from './late-counts.ts';
 import type { Keyspace } from './keys.ts';
 import { watchSet } from './watch-set.ts';
 
@@ -43,6 +44,7 @@ export type OpenStore = {
   readonly erasure: ItemErasure;
   readonly feed: ItemFeed;
   readonly locks: ContentLocks;
+  readonly tally: AnswerTally;
   /** Whether the master answers within its time limit. */
   ping(): Promise<boolean>;
   /** See `checkDataVersion`. */
@@ -107,10 +109,12 @@ export function openStore(settings: StoreSettings, observers: StoreObservers, ho
   });
   const horizon = new FeedHorizon(feedRedis, space, ackRule);
   const feed = new RedisItemFeed(horizon, space.partitions, settings.deadlineMs);
+  const tally = new LateCounts(commandRedis, space);
   return {
     items,
     erasure,
     feed,
+    tally,
     locks: new RedisContentLocks(lockRedis, space, settings.lockTtlMs, observers),
     ping: () =>
       commandRedis.ping().then(
@@ -121,6 +125,7 @@ export function openStore(settings: StoreSettings, observers: StoreObservers, ho
     async close(graceMs) {
       feed.close();
       watch?.close();
+      tally.close();
       await leave(connections, graceMs);
     },
   };

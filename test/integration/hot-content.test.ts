@@ -1,27 +1,13 @@
 // One content that everybody posts at once, through two instances, each request with an idempotency key of its own.
 import { randomUUID } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { SaveOutcome } from '../../src/items/pending-save.ts';
-import { SaveQueue } from '../../src/items/save-queue.ts';
-import { command, openTestStore, type TestStore } from '../support/open-store.ts';
+import type { SaveQueue } from '../../src/items/save-queue.ts';
+import { command, openTestStore } from '../support/open-store.ts';
+import { queueOver } from '../support/queue-over.ts';
 
-const LOCK_WAIT_MS = 300;
 const CLIENTS_EACH = 8;
 const POSTING_MS = 1_500;
-
-function queueOver({ items, locks }: TestStore): SaveQueue {
-  return new SaveQueue(
-    {
-      store: items,
-      locks,
-      clock: { nowMs: () => performance.now(), delay: (ms) => setTimeout(ms) },
-      random: Math.random,
-      observer: { joined: () => {}, committed: () => {}, lockLost: () => {} },
-    },
-    { maxPendingSaves: 100, lockWaitMs: LOCK_WAIT_MS, lockBreakMs: 1_500, lockMarginMs: 1_500 },
-  );
-}
 
 function post(queue: SaveQueue, text: string): Promise<SaveOutcome> {
   const { key, content, token } = command(text, { token: randomUUID() });

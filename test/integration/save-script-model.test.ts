@@ -29,9 +29,10 @@ const claim = fc.record({
   token: fc.constantFrom('t1', 't2', 't3', 't4'),
   isIdempotencyKey: fc.boolean(),
   source: fc.constantFrom('anonymous', 'acme'),
+  requests: fc.integer({ min: 1, max: 3 }),
 });
 const claims = fc.uniqueArray(claim, { selector: ({ token }) => token, minLength: 1, maxLength: 3 });
-const save = fc.record({ content: name, claims, lockToken: holder });
+const save = fc.record({ content: name, claims, others: fc.nat(2), lockToken: holder });
 const step = fc.oneof(
   { weight: 3, arbitrary: fc.uniqueArray(save, { selector: ({ content }) => content, minLength: 1, maxLength: 3 }) },
   { weight: 1, arbitrary: fc.record({ lock: name, holder: fc.option(holder) }) },
@@ -48,13 +49,25 @@ function comparable(verdicts: readonly Verdict[], ids: Map<string, string>): unk
   });
 }
 
-test('decides like the model, and leaves one item and one index entry for each content', async () => {
+/** The counts of all partitions together. */
+async function totals(): Promise<Record<string, number>> {
+  const sums: Record<string, number> = {};
+  for (let partition = 0; partition < store.space.partitions; partition++) {
+    for (const [field, value] of Object.entries(await redis.hgetall(countsKey(store.space, partition)))) {
+      sums[field] = (sums[field] ?? 0) + Number(value);
+    }
+  }
+  return sums;
+}
+
+test('decides and counts like the model, and leaves one item and one index entry for each content', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
       const run = randomUUID();
       const model = new FakeRedis();
       const [real, modelled] = [new Map<string, string>(), new Map<string, string>()];
       const erasures: [real: string, modelled: string][] = [];
+      const before = await totals();
       const keyOf = (content: string) => command(`${run} ${content}`).key;
       for (const next of steps) {
         if ('erase' in next) {
@@ -79,6 +92,7 @@ test('decides like the model, and leaves one item and one index entry for each c
         const commands = next.map((one) =>
           command(`${run} ${one.content}`, {
             claims: one.claims.map((each) => ({ ...each, token: `${run} ${each.token}` })),
+            others: one.others,
             lockToken: one.lockToken,
           }),
         );
@@ -88,6 +102,12 @@ test('decides like the model, and leaves one item and one index entry for each c
         expect(comparable(result.verdicts, real)).toEqual(comparable(expected, modelled));
       }
       expect(erasures.map(([outcome]) => outcome)).toEqual(erasures.map(([, modelledOutcome]) => modelledOutcome));
+      const after = await totals();
+      const counted = Object.entries(model.counts).map(([field]) => [
+        field,
+        (after[field] ?? 0) - (before[field] ?? 0),
+      ]);
+      expect(Object.fromEntries(counted)).toEqual(model.counts);
       for (const content of ['a', 'b', 'c']) {
         const key = keyOf(content);
         const { partition, bucket } = placeOf(store.space, key);
@@ -102,14 +122,14 @@ test('decides like the model, and leaves one item and one index entry for each c
 });
 
 test('counts every decision once', async () => {
-  const totals = await Promise.all(
+  const counts = await Promise.all(
     Array.from({ length: store.space.partitions }, (_, partition) => redis.hgetall(countsKey(store.space, partition))),
   );
   const lengths = await Promise.all(
     Array.from({ length: store.space.partitions }, (_, partition) => redis.xlen(itemsKey(store.space, partition))),
   );
-  expect(totals.map(({ saved, deleted }) => Number(saved ?? 0) - Number(deleted ?? 0))).toEqual(lengths);
-  const sum = (field: string) => totals.reduce((total, counted) => total + Number(counted[field] ?? 0), 0);
+  expect(counts.map(({ saved, deleted }) => Number(saved ?? 0) - Number(deleted ?? 0))).toEqual(lengths);
+  const sum = (field: string) => counts.reduce((total, counted) => total + Number(counted[field] ?? 0), 0);
   expect(await store.items.counts()).toEqual({
     saved: sum('saved'),
     duplicates: sum('duplicates'),

@@ -26,21 +26,30 @@ export class FakeRedis {
   readonly saved = new Map<string, Saved>();
   readonly holders = new Map<string, string>();
   readonly keyUses = new Map<string, string>();
+  readonly counts = { saved: 0, duplicates: 0, replayed: 0, fenced: 0, key_reused: 0 };
   #seq = 0;
 
   /** Decides one content; `ms` is the time of the item if it is new. */
   decide(command: SaveCommand, ms = 1_000): Verdict {
-    const { key, claims, lockToken } = command;
+    const { key, claims, others, lockToken } = command;
     const known = this.saved.get(key.hex);
     const holder = this.holders.get(key.hex);
-    if (known === undefined && holder !== undefined && holder !== lockToken) return { kind: 'fenced' };
+    if (known === undefined && holder !== undefined && holder !== lockToken) {
+      this.counts.fenced++;
+      return { kind: 'fenced' };
+    }
     const isReused = ({ token, isIdempotencyKey }: Claim): boolean =>
       isIdempotencyKey && (this.keyUses.get(token) ?? key.hex) !== key.hex;
     const reused = claims.filter(isReused).map(({ token }) => token);
     const valid = claims.filter((claim) => !isReused(claim));
     for (const { token, isIdempotencyKey } of valid) if (isIdempotencyKey) this.keyUses.set(token, key.hex);
+    this.counts.key_reused += requestsOf(claims.filter(isReused));
     const [first] = valid;
     if (first === undefined) return { kind: 'key_reused' };
+    const byCreator = requestsOf(valid.filter(({ token }) => token === (known ?? first).token));
+    this.counts.saved += known === undefined ? 1 : 0;
+    this.counts.replayed += known === undefined ? byCreator - 1 : byCreator;
+    this.counts.duplicates += requestsOf(valid) - byCreator + others;
     if (known !== undefined) return { kind: 'known', ...known, reused };
     const saved = {
       position: { ms, seq: this.#seq++, partition: 0 },
@@ -56,6 +65,8 @@ export class FakeRedis {
     return this.saved.delete(hex) ? 'erased' : 'absent';
   }
 }
+
+const requestsOf = (claims: readonly Claim[]): number => claims.reduce((sum, { requests }) => sum + requests, 0);
 
 export class FakeStore implements ItemStore {
   readonly commits: (readonly SaveCommand[])[] = [];

@@ -49,17 +49,18 @@ export async function openTestStore(settings: Partial<StoreSettings> = {}): Prom
   return { ...store, seen, space, [Symbol.asyncDispose]: () => store.close(1_000) };
 }
 
-type CommandOptions = Partial<Claim> & { readonly lockToken?: string; readonly claims?: readonly Claim[] };
+type CommandOptions = Partial<Claim & Pick<SaveCommand, 'lockToken' | 'claims' | 'others'>>;
 
 /** A command to save a content, or a text, with one claim, unless others are given, and without a lock of its own, unless one is named. */
 export function command(
   what: string | Content,
   options: CommandOptions = {},
 ): SaveCommand & { readonly token: string } {
-  const { token = randomUUID(), isIdempotencyKey = false, source = 'anonymous', lockToken = 'no lock' } = options;
+  const { token = randomUUID(), isIdempotencyKey = false, source = 'anonymous', requests = 1 } = options;
+  const { lockToken = 'no lock', others = 0 } = options;
   const content: Content = typeof what === 'string' ? { kind: 'string', text: what } : what;
-  const claims = options.claims ?? [{ token, isIdempotencyKey, source }];
-  return { key: contentKey(content), content, claims, lockToken, token };
+  const claims = options.claims ?? [{ token, isIdempotencyKey, source, requests }];
+  return { key: contentKey(content), content, claims, others, lockToken, token };
 }
 
 /** Collects what the store tells its observers. */

@@ -25,17 +25,24 @@ type World = {
 
 type RequestOptions = { token?: string; kind?: TokenKind; key?: string; deadlineMs?: number };
 
-/** A queue over a store, locks and a clock that the test governs. */
+/** A queue over a store, locks and a clock that the test governs. `late` are the answers that no commit has counted. */
 export function setUp(world: World = {}) {
   const { maxPendingSaves = 100, redis = new FakeRedis(), clock = new VirtualClock(), validForMs = 10_000 } = world;
   const { name = 'me', probe } = world;
   const store = new FakeStore(redis, probe);
   const locks = new FakeLocks(redis, () => clock.nowMs(), name, validForMs);
   const seen = { joined: 0, lockLost: 0, batches: [] as number[] };
+  const late = { duplicates: 0, replayed: 0 };
   const queue = new SaveQueue(
     {
       store,
       locks,
+      tally: {
+        add(_key, { duplicates, replayed }) {
+          late.duplicates += duplicates;
+          late.replayed += replayed;
+        },
+      },
       clock,
       random: () => 0.5,
       probe,
@@ -59,7 +66,7 @@ export function setUp(world: World = {}) {
       deadlineMs: clock.nowMs() + (options.deadlineMs ?? DEADLINE_MS),
     };
   };
-  return { clock, store, locks, redis, queue, request, seen };
+  return { clock, store, locks, redis, queue, request, seen, late };
 }
 
 /** Closes the store's gate and returns the function that opens it. */

@@ -60,7 +60,7 @@ export class SimulatedInstance implements ItemStore, ContentLocks {
     this.#rule = deps.makeRule(() => this.#view.fresh());
     const observer = { joined: () => {}, committed: () => {}, lockLost: () => this.lockLost++ };
     this.queue = new SaveQueue(
-      { store: this, locks: this, clock: this.clock, random: () => 0.5, observer },
+      { store: this, locks: this, tally: { add: () => {} }, clock: this.clock, random: () => 0.5, observer },
       { maxPendingSaves: 100, lockWaitMs: 2_000, lockBreakMs: UNIT_TIMEOUT_MS, lockMarginMs: UNIT_TIMEOUT_MS },
     );
   }
