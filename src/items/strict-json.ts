@@ -1,4 +1,5 @@
 // Parses JSON and finds what in it has no exact canonical form.
+import { changedNumber } from './exact-number.ts';
 import { pointerTo } from './json-pointer.ts';
 import type { JsonValue } from './json-value.ts';
 
@@ -17,7 +18,7 @@ const MAX_FAULTS_EACH = 20;
  * parsed by V8, without recursion, and looked through once more for what that does not tell.
  *
  * `itemDepth` is how deep in the text the items stand whose contents are looked at: 0 when the text is an item, 2 in
- * `{"items":[…]}`. Depth is counted from there, and so are faults, of which only the first 20 of each item are told.
+ * `{"items":[…]}`. Depth is counted from there, and so are faults, of which only the first 20 of each item are told, and the first 20 outside of items.
  *
  * Throws a SyntaxError that quotes the text when it is not JSON.
  */
@@ -44,12 +45,14 @@ function findFaults(text: string, itemDepth: number): JsonFault[] {
   const faults: JsonFault[] = [];
   const open: Container[] = [];
   let faultsLeft = MAX_FAULTS_EACH;
+  let outerFaultsLeft = MAX_FAULTS_EACH;
   /** Containers beyond `maxOpen`; what is inside them is not looked at. */
   let tooDeep = 0;
   let nameIsNext = false;
 
   const note = (detail: string): void => {
-    if (faultsLeft-- > 0) faults.push({ pointer: pointerTo(open.map(({ step }) => step)), detail });
+    const left = open.length > itemDepth ? faultsLeft-- : outerFaultsLeft--;
+    if (left > 0) faults.push({ pointer: pointerTo(open.map(({ step }) => step)), detail });
   };
   const startValue = (isObject: boolean): void => {
     nameIsNext = isObject;
@@ -123,31 +126,4 @@ function endOfNumber(text: string, start: number): number {
   IN_NUMBER.lastIndex = start;
   IN_NUMBER.test(text);
   return IN_NUMBER.lastIndex;
-}
-
-/**
- * What a number is after a trip through a double, or null when that is the same decimal value. Compared with the text that
- * JavaScript and RFC 8785, section 3.2.2.3, write for the double: two numbers that are accepted and differ are written
- * differently, so they never become the same content.
- */
-function changedNumber(source: string): string | null {
-  const double = Number(source);
-  const written = String(double);
-  if (written === source) return null;
-  return Number.isFinite(double) && decimalOf(written) === decimalOf(source) ? null : written;
-}
-
-const NUMBER = /^-?(\d+)(?:\.(\d+))?(?:e([-+]?\d+))?$/i;
-
-/** One text for each decimal value, but for its sign: the digits from the first to the last that is not 0, and an exponent. */
-function decimalOf(number: string): string {
-  const [, whole = '', fraction = '', exponent = '0'] = NUMBER.exec(number) ?? [];
-  const digits = whole + fraction;
-  // Not by /0+$/, which takes quadratic time over many zeros in front of another digit.
-  let [start, end] = [0, digits.length];
-  while (digits[start] === '0') start++;
-  while (end > start && digits[end - 1] === '0') end--;
-  return start === end
-    ? '0'
-    : `${digits.slice(start, end)}e${Number(exponent) - fraction.length + digits.length - end}`;
 }

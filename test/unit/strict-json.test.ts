@@ -7,7 +7,7 @@ import { MAX_DEPTH, parseJson } from '../../src/items/strict-json.ts';
 import { choices, jsonValues, spell } from '../support/json-spelling.ts';
 
 const faultsIn = (text: string, itemDepth?: number) => parseJson(text, itemDepth).faults;
-const pointersIn = (text: string) => faultsIn(text).map(({ pointer }) => pointer);
+const pointersIn = (text: string, itemDepth?: number) => faultsIn(text, itemDepth).map(({ pointer }) => pointer);
 
 describe('a JSON text', () => {
   test('has the value that it has for JSON.parse, however it is spelled, and no fault', () => {
@@ -200,6 +200,7 @@ describe('of many faults', () => {
 
   test('some are told of each item', () => {
     const faults = faultsIn(`{"items":[${bad},{"content":1},{"content":1e999},{"a":0,"a":0}]}`, 2);
+    expect(pointersIn(`{"items":[${bad}],"items":[]}`, 2)).toContain('/items');
     expect(faults.slice(20).map(({ pointer }) => pointer)).toEqual(['/items/2/content', '/items/3/a']);
   });
 });
