@@ -1,5 +1,6 @@
 // Holds log, index and counts of each node against each other.
 import { hash } from 'node:crypto';
+import { isJson } from './content-form.ts';
 import type { FactBook } from './content-facts.ts';
 import type { Copy } from './copy.ts';
 import type { FindingList } from './findings.ts';
@@ -7,12 +8,12 @@ import type { FindingList } from './findings.ts';
 const DIGEST_BYTES = 20;
 
 /**
- * The digest under which a string content stands in the index: the first 20 bytes of the SHA-256 over the word "string",
- * a line feed and the text in UTF-8. Written down here a second time on purpose: a checker that asked the service for it
+ * The digest under which a content stands in the index: the first 20 bytes of the SHA-256 over the word "string", a line
+ * feed and the text in UTF-8, or the word "json", a line feed and the canonical form. Written down here a second time on purpose: a checker that asked the service for it
  * would find the service right whatever it answers.
  */
 export function digestOf(content: string): string {
-  return hash('sha256', `string\n${content}`, 'hex').slice(0, DIGEST_BYTES * 2);
+  return hash('sha256', isJson(content) ? content : `string\n${content}`, 'hex').slice(0, DIGEST_BYTES * 2);
 }
 
 /** Finds entries that the index does not lead to, index entries that lead nowhere, and counts that do not add up. */

@@ -1,6 +1,9 @@
 // What the store holds, as it was read from one Redis node or through the API.
 
-/** An entry of a log. `id` is the item's id, `<ms>-<sequence>-<partition>`; `rest` is every other field, as text. */
+/**
+ * An entry of a log. `id` is the item's id, `<ms>-<sequence>-<partition>`; `content` is written down as in the journal;
+ * `rest` is every other field, as text.
+ */
 export type Entry = { readonly id: string; readonly content: string; readonly rest: string };
 
 /** All items and the whole index of one Redis node. */

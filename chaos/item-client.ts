@@ -1,10 +1,12 @@
 // One client: posts contents over connections that it keeps, and says what became of each.
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { Outcome } from './attempt.ts';
+import { bodyOf } from './content-form.ts';
 
 export class ItemClient {
   readonly #agent: Agent;
   readonly #url: URL;
+  #posts = 0;
 
   /** `url` is that of the service, `http://host:port`. */
   constructor(url: string, maxConnections: number) {
@@ -17,7 +19,8 @@ export class ItemClient {
    * error, makes its outcome unknown.
    */
   post(content: string, idempotencyKey: string | null, done: (outcome: Outcome) => void): ClientRequest {
-    const body = Buffer.from(JSON.stringify({ content }));
+    this.#posts++;
+    const body = Buffer.from(bodyOf(content, this.#posts % 2 === 0));
     const { hostname, port, pathname: path } = this.#url;
     const headers = {
       'content-type': 'application/json',

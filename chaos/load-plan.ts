@@ -1,4 +1,5 @@
 // What clients send, in an order that depends on the seed alone: mostly new contents, races, repeats and replays.
+import { asJson } from './content-form.ts';
 import { seededRandom } from './random.ts';
 
 /** One request to be sent. Those of one step are sent at the same time. */
@@ -83,6 +84,8 @@ export function contentText(seed: number, n: number, dice: number): string {
       return `${name} ${odd ? 'caf\u00e9' : 'cafe\u0301'}`;
     case 2:
       return `${name} ${odd ? 'Order' : 'order'} \ud83d\udce6 "quoted" \\ \u0000 \u2028`;
+    case 3:
+      return asJson(`{"item":${JSON.stringify(name)},"numbers":[${odd ? '"1"' : '1'},0.5],"text":"caf\u00e9 \\n"}`);
     default:
       return `${name} ${odd ? 'b' : 'a'} ${'x'.repeat(Math.floor(dice > 0.98 ? dice * 20_000 : dice * 160))}`;
   }

@@ -1,6 +1,7 @@
 // Reads everything that a Redis node, or the API, holds: raw, without any of the service's own code.
 import { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { asJson, writtenDown } from './content-form.ts';
 import type { Copy, Entry, Listing } from './copy.ts';
 import { findKeys, type StoreKey } from './store-keys.ts';
 import { StringPool } from './string-pool.ts';
@@ -55,12 +56,18 @@ async function readLog(redis: Redis, { name, partition }: StoreKey, entries: Ent
     const page = await redis.xrange(name, from, '+', 'COUNT', ENTRIES_PER_READ);
     for (const [id, fields] of page) {
       let content = '';
+      let isJsonValue = false;
       const rest: string[] = [];
       for (let i = 0; i + 1 < fields.length; i += 2) {
         if (fields[i] === 'c') content = fields[i + 1] ?? '';
+        else if (fields[i] === 'k' && fields[i + 1] === 'j') isJsonValue = true;
         else rest.push(`${fields[i]}=${fields[i + 1]}`);
       }
-      entries.push({ id: pool.of(`${id}-${partition}`), content: pool.of(content), rest: pool.of(rest.join(' ')) });
+      entries.push({
+        id: pool.of(`${id}-${partition}`),
+        content: pool.of(isJsonValue ? asJson(content) : content),
+        rest: pool.of(rest.join(' ')),
+      });
     }
     const last = page.at(-1);
     if (last === undefined || page.length < ENTRIES_PER_READ) return;
@@ -108,13 +115,13 @@ export async function readListing(url: string, pool = new StringPool()): Promise
   let cursor: string | null = null;
   do {
     const page = await readPage(`${url}/v1/items?limit=1000${cursor === null ? '' : `&cursor=${cursor}`}`);
-    for (const { id, content } of page.items) items.push({ id: pool.of(id), content: pool.of(content) });
+    for (const { id, content } of page.items) items.push({ id: pool.of(id), content: pool.of(writtenDown(content)) });
     cursor = page.nextCursor;
   } while (cursor !== null);
   return { items };
 }
 
-type Page = { readonly items: { id: string; content: string }[]; readonly nextCursor: string | null };
+type Page = { readonly items: { id: string; content: unknown }[]; readonly nextCursor: string | null };
 
 async function readPage(url: string): Promise<Page> {
   for (let tries = 1; ; tries++) {

@@ -1,12 +1,14 @@
 // What a chaos run reads back from real nodes, without the service's code, is what the service wrote.
 import { expect, inject, test } from 'vitest';
 import { check } from '../../chaos/checker.ts';
+import { bodyOf } from '../../chaos/content-form.ts';
 import type { Copy } from '../../chaos/copy.ts';
 import { renderFindings } from '../../chaos/findings.ts';
 import { Journal } from '../../chaos/journal.ts';
 import { contentText } from '../../chaos/load-plan.ts';
 import { readCopy } from '../../chaos/read-back.ts';
 import { StringPool } from '../../chaos/string-pool.ts';
+import { readContent } from '../../src/http/item-body.ts';
 import { formatItemId } from '../../src/items/item.ts';
 import { indexKey, itemsKey, placeOf } from '../../src/redis/keys.ts';
 import { askRedis, fields } from '../../stack/ask-redis.ts';
@@ -20,7 +22,7 @@ async function save(store: TestStore): Promise<Journal> {
   const journal = new Journal();
   for (let from = 0; from < COUNT; from += 500) {
     const texts = Array.from({ length: 500 }, (_, i) => contentText(1, from + i, (i * 0.618) % 1));
-    const result = await store.items.commit(texts.map((text) => command(text)));
+    const result = await store.items.commit(texts.map((text) => command(readContent(bodyOf(text, true)))));
     if (result.kind !== 'confirmed') throw new Error(result.detail);
     for (const [i, verdict] of result.verdicts.entries()) {
       if (verdict.kind !== 'saved') throw new Error(verdict.kind);
@@ -57,7 +59,7 @@ test('every node is read whole, and what was meddled with is found', async () =>
 
   const redis = await redisAtMaster();
   try {
-    const { key } = command(contentText(1, 0, 0));
+    const { key } = command(readContent(bodyOf(contentText(1, 0, 0), false)));
     const { partition, bucket } = placeOf(store.space, key);
     const other = indexKey(store.space, partition, (bucket + 1) % store.space.buckets);
     await redis.hset(other, key.digest, '9-9');

@@ -3,12 +3,15 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { asJson } from '../../chaos/content-form.ts';
+import { readContent } from '../../src/http/item-body.ts';
 
 type Stored = { readonly id: string; readonly by: string };
 /** What becomes of a request; `hang` and `cut` save or not and never answer. */
 export type Mood = 'answer' | 'refuse' | 'in-progress' | 'bad-gateway' | 'hang' | 'cut' | 'garbage';
 
 export class FallibleService implements AsyncDisposable {
+  /** By content, written down as in a journal. */
   readonly stored = new Map<string, Stored>();
   readonly #server: Server;
   #requests = 0;
@@ -45,7 +48,8 @@ export class FallibleService implements AsyncDisposable {
       response.writeHead(status, { 'content-type': 'application/problem+json' });
       response.end(JSON.stringify({ status, code, ...more }));
     };
-    const { content } = JSON.parse(body) as { content: string };
+    const { kind, text: canonical } = readContent(body);
+    const content = kind === 'json' ? asJson(canonical) : canonical;
     const known = this.stored.get(content);
     // Whatever is not answered is saved every other time.
     if (known === undefined && (mood === 'answer' || n % 2 === 0)) this.stored.set(content, { id: `${n}-0-0`, by });

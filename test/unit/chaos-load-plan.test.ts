@@ -1,11 +1,16 @@
 // The contents of a run follow from its seed, and hold every case that a run is meant to try.
 import { expect, test } from 'vitest';
+import { digestOf } from '../../chaos/check-index.ts';
+import { bodyOf, isJson } from '../../chaos/content-form.ts';
 import { contentText, planLoad, type PlannedRequest } from '../../chaos/load-plan.ts';
-import { contentFrom } from '../../src/items/content.ts';
+import { readContent } from '../../src/http/item-body.ts';
+import { contentKey } from '../../src/items/content.ts';
 
 function plan(seed: number, steps: number, clients = 8): (readonly PlannedRequest[])[] {
   return planLoad(seed, clients).take(steps).toArray();
 }
+
+const keyOf = (text: string, otherwise: boolean) => contentKey(readContent(bodyOf(text, otherwise))).hex;
 
 function keysOf(sent: readonly PlannedRequest[]): (string | null)[] {
   return sent.map((request) => request.idempotencyKey);
@@ -21,7 +26,13 @@ test('the same seed plans the same requests, another one plans others', () => {
 test('every content is another one, and one that the service takes', () => {
   const texts = Array.from({ length: 20_000 }, (_, n) => contentText(1, n, (n * 0.618) % 1));
   expect(new Set(texts).size).toBe(texts.length);
-  expect(texts.filter((text) => 'fault' in contentFrom(text))).toEqual([]);
+  // However it is spelled, and under the digest that the checker looks for.
+  expect(texts.filter((text) => keyOf(text, false) !== digestOf(text) || keyOf(text, true) !== digestOf(text))).toEqual(
+    [],
+  );
+  const values = texts.filter(isJson);
+  expect(values.length).toBeGreaterThan(1_000);
+  for (const text of values.slice(0, 10)) expect(bodyOf(text, true)).not.toBe(bodyOf(text, false));
   // What must not be ignored: case, a space at the end, the form of a letter.
   expect(new Set(texts.map((text) => text.normalize('NFC').trim().toLowerCase())).size).toBeLessThan(texts.length);
   expect(texts.some((text) => text.length > 10_000)).toBe(true);
