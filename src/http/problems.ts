@@ -48,7 +48,7 @@ export const PROBLEMS = {
   'unsupported-media-type': {
     status: 415,
     title: 'Unsupported media type',
-    advice: 'Send the body as application/json, without a content encoding.',
+    advice: 'Send the body as application/json in UTF-8, without a content encoding.',
   },
   'validation-failed': {
     status: 422,

@@ -99,7 +99,7 @@ function findFaults(text: string, itemDepth: number): JsonFault[] {
     } else if (code === MINUS || (code >= ZERO && code <= NINE)) {
       const end = endOfNumber(text, i);
       const changed = changedNumber(text.slice(i, end));
-      if (changed !== null) note(`is a number that becomes ${changed}; send it as a string`);
+      if (changed !== null) note(`is a number that becomes ${changed} as a double; send it as a string`);
       i = end - 1;
     }
   }

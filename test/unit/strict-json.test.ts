@@ -76,7 +76,7 @@ describe('a number', () => {
     ['1e99999999999999999999', 'Infinity'],
   ])('%s is not: it becomes %s', (source, becomes) => {
     expect(faultsIn(`{"a":[0,${source}]}`)).toEqual([
-      { pointer: '/a/1', detail: `is a number that becomes ${becomes}; send it as a string` },
+      { pointer: '/a/1', detail: `is a number that becomes ${becomes} as a double; send it as a string` },
     ]);
   });
 
