@@ -149,10 +149,11 @@ describe('counts only when every replica that could be promoted has it', () => {
     await using target = await openTestStore({ access: accessTo(own.set.sentinels) });
     const position = await save(command('in the way'), target);
     const master = await redisAtMaster(own.set.sentinels);
+    using cleanup = new DisposableStack();
+    cleanup.defer(() => master.disconnect());
     await master.config('SET', 'maxmemory', '1');
     expect(await target.items.commit([command('too much')])).toMatchObject({ failure: 'storage-full' });
     expect(await target.erasure.erase(position)).toBe('erased');
     expect(await target.items.counts()).toMatchObject({ saved: 1, deleted: 1, stored: 0 });
-    master.disconnect();
   });
 });

@@ -22,7 +22,7 @@ const saveAll = async (target: TestStore, ...texts: readonly string[]) => {
   if (result.kind !== 'confirmed') throw new Error(result.detail);
 };
 
-async function using<T>(target: TestStore, from: FeedStart, work: (reader: FeedReader) => Promise<T>): Promise<T> {
+async function withReader<T>(target: TestStore, from: FeedStart, work: (reader: FeedReader) => Promise<T>): Promise<T> {
   const reader = await target.feed.open(from);
   try {
     return await work(reader);
@@ -57,17 +57,17 @@ describe('begins', () => {
     await using own = await openTestStore();
     const texts = numbered('begin', 100);
     await saveAll(own, ...texts);
-    const all = await using(own, 'beginning', (reader) => read(reader, 100));
+    const all = await withReader(own, 'beginning', (reader) => read(reader, 100));
     expect(textsOf(all).toSorted()).toEqual(texts.toSorted());
     expectOrder(all);
     for (const n of [0, 1, 15, 16, 17, 50, 98]) {
       // As a client sends it back: through its text.
       const cursor = decodeCursor(encodeCursor((all[n] as FeedEvent).cursor), PARTITIONS) as ListCursor;
-      const rest = await using(own, cursor, (reader) => read(reader, 99 - n));
+      const rest = await withReader(own, cursor, (reader) => read(reader, 99 - n));
       expect(textsOf(rest).toSorted()).toEqual(textsOf(all.slice(n + 1)).toSorted());
     }
     const page = await own.items.list('asc', 40);
-    const rest = await using(own, page.next as ListCursor, (reader) => read(reader, 60));
+    const rest = await withReader(own, page.next as ListCursor, (reader) => read(reader, 60));
     expect([...page.items.map(({ content }) => content as string), ...textsOf(rest)].toSorted()).toEqual(
       texts.toSorted(),
     );
@@ -79,14 +79,14 @@ describe('begins', () => {
     const reader = await own.feed.open('latest');
     await saveAll(own, 'after');
     expect(textsOf(await read(reader, 1))).toEqual(['after']);
-    expect(textsOf(await using(own, reader.start, (again) => read(again, 1)))).toEqual(['after']);
+    expect(textsOf(await withReader(own, reader.start, (again) => read(again, 1)))).toEqual(['after']);
     reader.close();
   });
 
   test('at nothing when everything was delivered, until something new is there', async () => {
     await using own = await openTestStore();
     await saveAll(own, 'only');
-    await using(own, 'beginning', async (reader) => {
+    await withReader(own, 'beginning', async (reader) => {
       expect(textsOf(await read(reader, 1))).toEqual(['only']);
       expect(await reader.next(100)).toEqual([]);
       const waiting = read(reader, 1);
@@ -103,7 +103,7 @@ test('every item once, in the order of its partition, while two instances save a
   const saving = [one, two].map(async (target, side) => {
     for (let n = side * 3; n < texts.length; n += 6) await saveAll(target, ...texts.slice(n, n + 3));
   });
-  const readers = [one, one, two, two].map((target) => using(target, 'beginning', (reader) => read(reader, 600)));
+  const readers = [one, one, two, two].map((target) => withReader(target, 'beginning', (reader) => read(reader, 600)));
   await Promise.all(saving);
   for (const events of await Promise.all(readers)) {
     expect(textsOf(events).toSorted()).toEqual(texts.toSorted());
@@ -127,11 +127,11 @@ test('what was erased is left out, in the middle and at the end', async () => {
   await using own = await openTestStore();
   const texts = numbered('erasable', 60);
   await saveAll(own, ...texts);
-  const all = await using(own, 'beginning', (reader) => read(reader, 60));
+  const all = await withReader(own, 'beginning', (reader) => read(reader, 60));
   const gone = all.filter((_, n) => n % 3 === 0 || n > 40);
   for (const { item } of gone) await own.erasure.erase(parseItemId(item.id) as ItemPosition);
   const rest = all.filter((event) => !gone.includes(event));
-  await using(own, 'beginning', async (reader) => {
+  await withReader(own, 'beginning', async (reader) => {
     expect(textsOf(await read(reader, rest.length)).toSorted()).toEqual(textsOf(rest).toSorted());
     expect(await reader.next(200)).toEqual([]);
     await saveAll(own, 'afterwards');
@@ -143,9 +143,9 @@ test('twenty readers of large items at once, each at another place, keep the con
   await using own = await openTestStore();
   const texts = numbered('large', 60).map((text) => text.padEnd(65_536, 'x'));
   for (let n = 0; n < texts.length; n += 20) await saveAll(own, ...texts.slice(n, n + 20));
-  const all = await using(own, 'beginning', (reader) => read(reader, 60));
+  const all = await withReader(own, 'beginning', (reader) => read(reader, 60));
   const readers = Array.from({ length: 20 }, (_, n) =>
-    using(own, (all[n] as FeedEvent).cursor, (reader) => read(reader, 59 - n)),
+    withReader(own, (all[n] as FeedEvent).cursor, (reader) => read(reader, 59 - n)),
   );
   expect((await Promise.all(readers)).map(({ length }) => length)).toEqual(
     Array.from({ length: 20 }, (_, n) => 59 - n),
@@ -159,7 +159,7 @@ describe('nothing is delivered that is not acknowledged', () => {
     await using own = await ownRedisSet({ downAfterMs: 60_000 });
     await using target = await openTestStore({ access: accessTo(own.set.sentinels), ackTimeoutMs: 200 });
     await saveAll(target, 'before');
-    await using(target, 'beginning', async (reader) => {
+    await withReader(target, 'beginning', async (reader) => {
       expect(textsOf(await read(reader, 1))).toEqual(['before']);
       const replica = own.set.nodes[1]!;
       await pauseAll(replica);
@@ -177,17 +177,45 @@ describe('nothing is delivered that is not acknowledged', () => {
     await using target = await openTestStore({ access: accessTo(own.set.sentinels) });
     await saveAll(target, 'the last that went in');
     const master = await redisAtMaster(own.set.sentinels);
+    using cleanup = new DisposableStack();
+    cleanup.defer(() => master.disconnect());
     await master.config('SET', 'maxmemory', '1');
     expect(await target.items.commit([command('too much')])).toMatchObject({ failure: 'storage-full' });
-    expect(textsOf(await using(target, 'beginning', (reader) => read(reader, 1)))).toEqual(['the last that went in']);
-    master.disconnect();
+    expect(textsOf(await withReader(target, 'beginning', (reader) => read(reader, 1)))).toEqual([
+      'the last that went in',
+    ]);
+  });
+
+  test('a connection that is cut again and again costs neither an item nor a repetition', async () => {
+    await using own = await ownRedisSet({ downAfterMs: 60_000 });
+    await using target = await openTestStore({ access: accessTo(own.set.sentinels) });
+    const master = await redisAtMaster(own.set.sentinels);
+    using cleanup = new DisposableStack();
+    cleanup.defer(() => master.disconnect());
+    const texts = numbered('cut', 300);
+    const cut = async (): Promise<boolean> => {
+      const clients = String(await master.client('LIST'));
+      const id = /^id=(\d+) .* name=items-feed /m.exec(clients)?.[1];
+      return id !== undefined && (await master.call('CLIENT', 'KILL', 'ID', id)) === 1;
+    };
+    const reader = await target.feed.open('beginning');
+    const reading = read(reader, texts.length);
+    for (let n = 0; n < texts.length; n += 10) {
+      await saveAll(target, ...texts.slice(n, n + 10));
+      if (n % 50 === 0) await waitFor(cut, { timeoutMs: 10_000, everyMs: 5, what: 'there was nothing to cut' });
+    }
+    const events = await reading;
+    reader.close();
+    expect(target.seen.filter((line) => line === 'down feed').length).toBeGreaterThan(2);
+    expect(textsOf(events).toSorted()).toEqual(texts.toSorted());
+    expectOrder(events);
   });
 
   test('a master that dies costs readers time, and neither an item nor a repetition', async () => {
     await using own = await ownRedisSet({ downAfterMs: 1_000 });
     await using target = await openTestStore({ access: accessTo(own.set.sentinels), ackTimeoutMs: 300 });
     await saveAll(target, ...numbered('before', 50));
-    await using(target, 'beginning', async (reader) => {
+    await withReader(target, 'beginning', async (reader) => {
       const before = await read(reader, 20);
       const master = await own.set.masterNode();
       await master.kill();
