@@ -31,6 +31,8 @@ export type FeedTimes = {
 };
 
 const NO_CURSOR = 'is not a cursor of this service';
+/** Small events go out together: with a write for each, 100 consumers got the same items in three times the time. */
+const CHUNK_LENGTH = 65_536;
 const CURSOR_HEADER = 'last-event-id';
 
 /** The query of a feed. */
@@ -94,7 +96,7 @@ function readStart(request: FastifyRequest, partitions: number): FeedStart {
   });
 }
 
-/** Text is made when it is asked for, so that a slow consumer has one event in memory and what was read in one go. */
+/** Text is made when it is asked for, so that a slow consumer has a chunk in memory and what was read in one go. */
 async function* eventText(
   reader: FeedReader,
   { heartbeatMs, retryMs, drainRetryMs }: FeedTimes,
@@ -108,11 +110,16 @@ async function* eventText(
     yield `retry: ${retryMs}\nid: ${encodeCursor(reader.start)}\n\n`;
     for (let events = await reader.next(heartbeatMs); events !== null; events = await reader.next(heartbeatMs)) {
       if (events.length === 0) yield ': nothing new\n\n';
+      log.events += events.length;
+      metrics.itemFeedEvents.inc(events.length);
+      let text = '';
       for (const event of events) {
-        yield textOf(event);
-        log.events++;
-        metrics.itemFeedEvents.inc();
+        text += textOf(event);
+        if (text.length < CHUNK_LENGTH) continue;
+        yield text;
+        text = '';
       }
+      if (text !== '') yield text;
     }
     yield `retry: ${drainRetryMs}\n\n`;
   } catch (error) {
