@@ -1,11 +1,11 @@
-// /docs in a real browser, through nginx and past it: all operations, no error, nothing from another host.
+// The service in a real browser: /docs through nginx and past it, problem pages, scripts of other origins.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Stack, startStack } from '../../stack/stack.ts';
-import { findBrowser, startBrowser } from '../support/browser.ts';
+import { findBrowser, openPage, startBrowser } from '../support/browser.ts';
 
 const chromium = findBrowser();
 
@@ -15,7 +15,10 @@ describe.skipIf(chromium === null)('/docs', () => {
   let browser: Browser;
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'items-docs-'));
-    [stack, browser] = await Promise.all([startStack({ dir, instances: 1 }), startBrowser(chromium ?? '')]);
+    [stack, browser] = await Promise.all([
+      startStack({ dir, instances: 1, env: { CORS_ORIGINS: '*' } }),
+      startBrowser(chromium ?? ''),
+    ]);
   });
   afterAll(async () => {
     await browser.close();
@@ -28,7 +31,7 @@ describe.skipIf(chromium === null)('/docs', () => {
     ['at an instance', () => stack.instances[0]!.url],
   ])('%s', (way, base) => {
     test('shows every operation of the document, and saves an item on request', async () => {
-      const page = await browser.newPage();
+      const page = await openPage(browser);
       const seen = watch(page);
       await page.goto(`${base()}/docs`);
       await page.locator('.opblock').first().waitFor();
@@ -50,7 +53,7 @@ describe.skipIf(chromium === null)('/docs', () => {
     });
 
     test('a problem leads to its page, and that to all others', async () => {
-      const page = await browser.newPage();
+      const page = await openPage(browser);
       const seen = watch(page);
       await page.goto(`${base()}/problems/duplicate-item`);
       expect(await page.locator('h1').innerText()).toBe('Duplicate item');
@@ -62,8 +65,29 @@ describe.skipIf(chromium === null)('/docs', () => {
     });
   });
 
+  test('a script of another origin may save, and read what it needs of the answer', async () => {
+    const page = await openPage(browser);
+    // Of all pages the one that lets scripts ask other hosts; another port is another origin.
+    await page.goto(`${stack.instances[0]!.url}/openapi.json`);
+    const answer = await page.evaluate(async (url) => {
+      const headers = { 'content-type': 'application/json', 'idempotency-key': 'browser', prefer: 'handling=lenient' };
+      const response = await fetch(url, { method: 'POST', headers, body: '{"content":"cross-origin"}' });
+      return {
+        status: response.status,
+        location: response.headers.get('location'),
+        etag: response.headers.get('etag'),
+      };
+    }, `${stack.url}/v1/items`);
+    expect(answer).toEqual({
+      status: 201,
+      location: expect.stringMatching(/^\/v1\/items\//) as string,
+      etag: expect.stringMatching(/^"/) as string,
+    });
+    await page.close();
+  });
+
   test('a script from elsewhere would be refused', async () => {
-    const page = await browser.newPage();
+    const page = await openPage(browser);
     const { errors } = watch(page);
     await page.goto(`${stack.url}/docs`);
     await page.locator('.opblock').first().waitFor();

@@ -1,7 +1,7 @@
 // The machine's own Chromium, without a window.
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 
 const NAMES = ['chromium', 'google-chrome', 'chromium-browser'];
 const MACOS = '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome';
@@ -31,6 +31,13 @@ export function startBrowser(executablePath: string): Promise<Browser> {
       '--disable-sync',
     ],
   });
+}
+
+/** Opens a page that waits longer than by default (30 s): two busy cores take their time for Swagger UI. */
+export async function openPage(browser: Browser): Promise<Page> {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(120_000);
+  return page;
 }
 
 function isExecutable(path: string): boolean {
