@@ -51,7 +51,8 @@ export async function* followFeed(
       error = reason as Error;
     }
     failures++;
-    const waitMs = pauseMs(failures, error, { ...DEFAULT_RETRY, baseMs: retryMs, capMs: MAX_PAUSE_MS });
+    // Never sooner than the service wants us back: one that shuts down names a time after which it is gone.
+    const waitMs = retryMs + pauseMs(failures, error, { ...DEFAULT_RETRY, baseMs: retryMs, capMs: MAX_PAUSE_MS });
     onInterruption?.(error, waitMs);
     await pause(waitMs, signal);
   }

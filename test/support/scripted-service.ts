@@ -15,6 +15,8 @@ export type Fault = {
   /** Fails the line at this place (from 0) with `lineStatus`. */
   readonly failAt?: number;
   readonly lineStatus?: number;
+  /** Ends the answer before the result of this many-th line as if it were whole. */
+  readonly endAt?: number;
   /** Answers nothing and keeps the connection. */
   readonly hangs?: boolean;
 };
@@ -75,6 +77,8 @@ export class ScriptedService implements AsyncDisposable {
     if (pathname === '/v1/items/feed') this.feed(request, response);
     else if (pathname === '/v1/items/batch')
       await this.#lines(request, response, Number(searchParams.get('first') ?? 1), fault);
+    else if (pathname === '/v1/items/lookup') await this.#lookup(request, response);
+    else if (pathname === '/v1/stats') this.#send(response, 200, { saved: this.stored.size, duplicates: 0 });
     else if (method === 'POST' && pathname === '/v1/items') await this.#post(request, response);
     else if (method === 'GET' && pathname === '/v1/items') this.#list(response, searchParams);
     else if (id !== undefined) this.#byId(method, id, response);
@@ -92,6 +96,7 @@ export class ScriptedService implements AsyncDisposable {
     let n = 0;
     for await (const line of linesOf(request)) {
       this.linesRead++;
+      if (fault.endAt === n) break;
       const isLost = fault.cutAt !== undefined && n >= fault.cutAt;
       const isFailing = fault.failAt === n;
       const result = isFailing
@@ -139,6 +144,16 @@ export class ScriptedService implements AsyncDisposable {
     const isDuplicate = result.status === 409;
     if (result['replayed'] === true) response.setHeader('idempotent-replayed', 'true');
     this.#send(response, isDuplicate ? 200 : result.status, result['item'] ?? result);
+  }
+
+  async #lookup(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const canonical = JSON.stringify((JSON.parse(await textOf(request)) as { content: unknown }).content);
+    const item = this.stored.get(canonical)?.item;
+    const facts = { kind: 'string', canonical, sha256: digest(canonical) };
+    this.#send(response, item === undefined ? 404 : 200, {
+      ...facts,
+      ...(item ? { item } : { code: 'item-not-found' }),
+    });
   }
 
   #list(response: ServerResponse, query: URLSearchParams): void {

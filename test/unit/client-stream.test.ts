@@ -128,6 +128,15 @@ test('no progress until the deadline is an error', async () => {
   await expect(all(client.saveStream(['a']))).rejects.toMatchObject({ status: 503, retryAfterMs: 1_000 });
 });
 
+test('an answer that ends too early is a cut, and one after the other no progress', async () => {
+  const { results } = await stream(['a', 'b', 'c'], [{ endAt: 1 }]);
+  expect(kinds(results)).toEqual(['saved', 'saved', 'saved']);
+  await using service = await ScriptedService.start();
+  service.faults.push(...Array.from({ length: 10_000 }, () => ({ endAt: 0 })));
+  const client = new ItemsClient({ baseUrl: service.url, retry: { ...retry, deadlineMs: 100 } });
+  await expect(all(client.saveStream(['a']))).rejects.toThrow('ended before the last result');
+});
+
 test('silence of a service that owes a result is a cut', async () => {
   await using service = await ScriptedService.start();
   service.faults.push({ hangs: true });
