@@ -3,6 +3,7 @@ import type { FeedEntry, Item } from './contract.ts';
 import { problemFrom, unreachable, UnreachableError } from './errors.ts';
 import type { Connection } from './exchange.ts';
 import { DEFAULT_RETRY, isRetryable, pause, pauseMs } from './retry.ts';
+import { Silence } from './silence.ts';
 import { SseParser } from './sse-parser.ts';
 
 /** The service sends a sign of life every 15 s; three missing ones are a dead connection. */
@@ -70,15 +71,12 @@ async function* openFeed(
   const ending = new AbortController();
   const abort = (): void => ending.abort(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
-  // Only while we wait: a slow consumer is not a silent service.
+  const silence = new Silence(ending, silenceMs, () => true);
   const limit = async <V>(waited: Promise<V>): Promise<V> => {
-    const timer = setTimeout(() => ending.abort(new UnreachableError(`nothing came for ${silenceMs} ms`)), silenceMs);
     try {
-      return await waited;
+      return await silence.limit(waited);
     } catch (error) {
       throw unreachable(error);
-    } finally {
-      clearTimeout(timer);
     }
   };
   try {

@@ -14,7 +14,8 @@ import type {
 import { ProblemError } from './errors.ts';
 import { type Connection, type Exchange, exchange } from './exchange.ts';
 import { type FeedOptions, followFeed } from './feed.ts';
-import { type LineResult, sendLines } from './line-stream.ts';
+import type { LineResult } from './line-request.ts';
+import { sendLines } from './line-stream.ts';
 import type { OutLine } from './line-window.ts';
 import { DEFAULT_RETRY, type RetryOptions } from './retry.ts';
 

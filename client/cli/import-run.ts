@@ -1,6 +1,6 @@
 // Runs an import from a state on: counts results, notes failed lines, saves the state again and again.
 import type { ItemsClient } from '../items-client.ts';
-import type { LineResult } from '../line-stream.ts';
+import type { LineResult } from '../line-request.ts';
 import type { FailedLines } from './failed-lines.ts';
 import { importLines, type LineTag } from './import-lines.ts';
 import type { ImportState } from './import-state.ts';

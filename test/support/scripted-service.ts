@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 /** What goes wrong with one request. */
 export type Fault = {
@@ -38,6 +38,7 @@ export class ScriptedService implements AsyncDisposable {
   /** How many lines have been read in all requests. */
   linesRead = 0;
   readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
 
   static async start(): Promise<ScriptedService> {
     const service = new ScriptedService();
@@ -48,12 +49,27 @@ export class ScriptedService implements AsyncDisposable {
 
   private constructor() {
     this.#server = createServer((request, response) => {
-      this.#answer(request, response).catch(() => request.socket.destroy());
+      const { socket } = request;
+      this.#answer(request, response).catch(() => socket.destroy());
+    });
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
     });
   }
 
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** How many connections there are. */
+  get open(): number {
+    return this.#sockets.size;
+  }
+
+  /** Cuts every connection. */
+  cutAll(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -137,6 +137,27 @@ test('an answer that ends too early is a cut, and one after the other no progres
   await expect(all(client.saveStream(['a']))).rejects.toThrow('ended before the last result');
 });
 
+test('a connection that is cut while nothing is owed is no interruption', async () => {
+  await using service = await ScriptedService.start();
+  const client = new ItemsClient({ baseUrl: service.url, retry });
+  const { promise: answered, resolve: goOn } = Promise.withResolvers<void>();
+  async function* source(): AsyncGenerator<Content> {
+    yield 'a';
+    await answered;
+    const before = service.open;
+    service.cutAll();
+    await expect.poll(() => service.open).toBeLessThan(before);
+    yield 'b';
+  }
+  const interruptions: Error[] = [];
+  const seen: string[] = [];
+  for await (const { kind } of client.saveStream(source(), { onInterruption: (error) => interruptions.push(error) })) {
+    seen.push(kind);
+    goOn();
+  }
+  expect({ seen, interruptions }).toEqual({ seen: ['saved', 'saved'], interruptions: [] });
+});
+
 test('silence of a service that owes a result is a cut', async () => {
   await using service = await ScriptedService.start();
   service.faults.push({ hangs: true });
