@@ -1,6 +1,8 @@
 // Builds the HTTP side from its dependencies. Opens nothing, listens nowhere, reads no setting.
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions, LogController } from 'fastify';
 import { collectAllowedMethods } from './http/allowed-methods.ts';
+import { type BatchDeps, batchRoute } from './http/batch-route.ts';
+import { installBodyTimeout } from './http/body-timeout.ts';
 import { installCors } from './http/cors.ts';
 import { type DocumentDeps, documentRoutes } from './http/document-routes.ts';
 import { type EraseDeps, eraseRoute } from './http/erase-route.ts';
@@ -15,14 +17,13 @@ import { installProtocolChecks, unreadableRequestHandler } from './http/protocol
 import { type ReadDeps, readRoutes } from './http/read-routes.ts';
 import { requestIdOf } from './http/request-headers.ts';
 import { installRequestLog, recordRequest } from './http/request-log.ts';
-import type { SaveDeps } from './http/save-request.ts';
 import { saveRoute } from './http/save-route.ts';
 import { type StatsDeps, statsRoute } from './http/stats-route.ts';
 import type { CommonMetrics } from './observability/common-metrics.ts';
 import type { Logger } from './observability/logger.ts';
 import type { Readiness } from './observability/readiness.ts';
 
-export type AppDeps = SaveDeps &
+export type AppDeps = BatchDeps &
   ReadDeps &
   LookupDeps &
   EraseDeps &
@@ -46,6 +47,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const addAllowedMethods = await prepare(app, deps, deps.corsOrigins);
   installJsonBody(app);
   await app.register(saveRoute, deps);
+  await app.register(batchRoute, deps);
   await app.register(lookupRoute, deps);
   await app.register(readRoutes, deps);
   await app.register(eraseRoute, deps);
@@ -84,6 +86,7 @@ async function prepare(
   if (corsOrigins !== null) await installCors(app, corsOrigins);
   refuseUnknownAddresses(app);
   installProtocolChecks(app);
+  installBodyTimeout(app);
   app.addHook('onSend', async (_request, reply) => {
     endConnectionWhenDraining(reply, readiness);
   });
@@ -103,7 +106,8 @@ function serverOptions({ logger, metrics, readiness, isTrustedProxy }: OpsDeps):
     requestIdHeader: false,
     trustProxy: (address) => isTrustedProxy(address),
     bodyLimit: limits.MAX_BODY_BYTES,
-    requestTimeout: limits.REQUEST_TIMEOUT_MS,
+    // `installBodyTimeout` does it.
+    requestTimeout: 0,
     keepAliveTimeout: limits.KEEP_ALIVE_TIMEOUT_MS,
     http: {
       maxHeaderSize: limits.MAX_HEADER_BYTES,

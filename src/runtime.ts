@@ -91,6 +91,7 @@ export async function start(
     save: (request) => queue.save(request),
     partitions: config.PARTITIONS,
     saveDeadlineMs: config.SAVE_DEADLINE_MS,
+    maxPendingSaves: config.MAX_PENDING_SAVES,
     servesMetrics: config.METRICS_PORT === undefined,
     corsOrigins: config.CORS_ORIGINS ?? null,
     version,

@@ -35,7 +35,10 @@ export function notFound(request: FastifyRequest): ProblemError {
   return new ProblemError('not-found', `there is no ${request.method} at this address`);
 }
 
-function toProblem(error: FastifyError | ProblemError | ServiceFailure): ProblemError {
+/** The problem that an error stands for. */
+export function toProblem(
+  error: Error & { readonly code?: unknown; readonly statusCode?: number | undefined },
+): ProblemError {
   if (error instanceof ProblemError) return error;
   if (error instanceof ServiceFailure) return new ProblemError(error.code, failureDetail(error));
   switch (error.code) {

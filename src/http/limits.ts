@@ -2,11 +2,20 @@
 
 /** A content of the largest size fits however it is spelled: JSON takes up to six bytes for one (`\u0000`). */
 export const MAX_BODY_BYTES = 409_600;
+/** 1,000 items of 8 KB, which is what most batches stay far below. Larger ones go as lines. */
+export const MAX_BATCH_BODY_BYTES = 8_388_608;
+export const MAX_BATCH_ITEMS = 1_000;
+/** The bodies of all JSON batches that an instance has at a time: each takes its size a few times over while it is read. */
+export const MAX_BATCH_BODIES_BYTES = 67_108_864;
+/** Bodies of lines that an instance reads at a time. They share a window, so more of them would only be slower each. */
+export const MAX_STREAMS = 16;
+/** Lines that are held until they are answered, of all streams of an instance together. */
+export const MAX_STREAM_WINDOW_BYTES = 16_777_216;
 /** nginx passes on at most four header buffers of 8 KiB. */
 export const MAX_HEADER_BYTES = 32_768;
 /** Time to receive the head of a request. */
 export const HEADERS_TIMEOUT_MS = 10_000;
-/** Time to receive a whole request. */
+/** Time to receive a whole request, but for a body of lines. */
 export const REQUEST_TIMEOUT_MS = 15_000;
 /** Shorter than nginx waits for an instance (20 s). */
 export const FEED_HEARTBEAT_MS = 15_000;
@@ -15,5 +24,9 @@ export const FEED_STALL_MS = 60_000;
 export const FEED_RETRY_MS = 1_000;
 /** Longer than an instance goes on listening when it shuts down (2 s). */
 export const FEED_DRAIN_RETRY_MS = 3_000;
+/** How long the client of a stream may neither send nor take a byte while we wait for it. nginx waits longer. */
+export const STREAM_IDLE_MS = 30_000;
+/** Time for a client that is still sending to read our answer; closing at once would reset the connection under it. */
+export const LINGER_MS = 1_000;
 /** Longer than nginx keeps an idle connection (60 s), so that it is never us who close one that nginx is about to use. */
 export const KEEP_ALIVE_TIMEOUT_MS = 75_000;

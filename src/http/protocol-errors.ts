@@ -2,11 +2,9 @@
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from '../observability/logger.ts';
+import { LINGER_MS } from './limits.ts';
 import { type ProblemCode, PROBLEMS, problemBody, ProblemError } from './problems.ts';
 import { requestIdOf } from './request-headers.ts';
-
-/** Time for a client that is still sending to read our answer; closing at once would reset the connection under it. */
-const LINGER_MS = 1_000;
 
 type ParseError = Error & { readonly code?: string };
 

@@ -2,11 +2,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../observability/logger.ts';
 import type { CommonMetrics } from '../observability/common-metrics.ts';
+import type { BatchCounts } from './batch-result.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What a save came to and of which content, for the log line. */
-    saveLog: { readonly outcome: string; readonly digest?: string } | null;
+    /** What a save came to and of which content, or how many saves came to what, for the log line. */
+    saveLog: SaveLog | null;
     /** How much a feed delivered, for the log line. */
     feedLog: { readonly events: number } | null;
     /** Why the answer is an error. */
@@ -21,6 +22,10 @@ declare module 'fastify' {
     isEndless?: boolean;
   }
 }
+
+type SaveLog =
+  | { readonly outcome: string; readonly digest?: string }
+  | ({ readonly mode: string; readonly end?: string } & BatchCounts);
 
 /** Labels of requests that match no route: their addresses and methods are the clients' to choose. */
 const UNKNOWN_ROUTE = 'unknown';
@@ -52,7 +57,7 @@ export function recordRequest(
   const { statusCode: status, elapsedTime } = reply;
   const isMeasured = !isProbe && !(isEndless && status === 200);
   if (isMeasured) metrics.httpRequestDuration.observe(labelsOf(request.method, route, status), elapsedTime / 1_000);
-  logger[levelFor(status, isProbe)](
+  logger[levelFor(request, status)](
     {
       requestId: request.id,
       method: request.method,
@@ -72,14 +77,20 @@ function labelsOf(method: string, route: string, status: number) {
   return { method: isForeign ? OTHER_METHOD : method, route, status_code: String(status) };
 }
 
-function levelFor(status: number, isProbe: boolean): 'debug' | 'info' | 'warn' | 'error' {
-  if (isProbe) return 'debug';
-  if (status === 500) return 'error';
+function levelFor(request: FastifyRequest, status: number): 'debug' | 'info' | 'warn' | 'error' {
+  if (request.routeOptions.config.isProbe === true) return 'debug';
+  if (isBug(request, status)) return 'error';
   return status > 500 ? 'warn' : 'info';
 }
 
 /** A client's mistake is told by its message, a failure of the store by its detail, and only a bug by its stack. */
-function failureFields({ failure }: FastifyRequest, status: number): Record<string, unknown> {
+function failureFields(request: FastifyRequest, status: number): Record<string, unknown> {
+  const { failure } = request;
   if (failure == null) return {};
-  return status === 500 ? { err: failure } : { reason: failure.message };
+  return isBug(request, status) ? { err: failure } : { reason: failure.message };
+}
+
+/** In an answer that is no error itself, what failed is one of many items, and it is kept for this line only if it is a bug. */
+function isBug({ failure }: FastifyRequest, status: number): boolean {
+  return status === 500 || (failure != null && status < 400);
 }

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { type Content, contentKey } from '../items/content.ts';
 import type { SaveOutcome, SaveRequest } from '../items/pending-save.ts';
-import { requestToken } from '../items/request-token.ts';
+import { type RequestIdentity, requestToken } from '../items/request-token.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { attemptIdOf, idempotencyKeyOf } from './request-headers.ts';
 
@@ -28,8 +28,8 @@ export function readIdentity(request: FastifyRequest, { isTrustedProxy }: SaveDe
   };
 }
 
-/** The request to save one content that came by itself. */
-export function saveRequest(content: Content, identity: ReturnType<typeof readIdentity>, deps: SaveDeps): SaveRequest {
+/** The request to save one content. */
+export function saveRequest(content: Content, identity: RequestIdentity, deps: SaveDeps): SaveRequest {
   return {
     key: contentKey(content),
     content,

@@ -19,6 +19,7 @@ import { FEED_TIMES, MemoryFeed } from './memory-feed.ts';
 
 export const PARTITIONS = 16;
 export const SAVE_DEADLINE_MS = 12_000;
+export const MAX_PENDING_SAVES = 10_000;
 /** The only address that the test app takes for its proxy. */
 export const PROXY_ADDRESS = '10.9.8.7';
 /** The closed sets of label values that the composition root passes in, as far as a test needs them. */
@@ -156,6 +157,7 @@ export async function createTestApp(overrides: Partial<AppDeps> = {}, build = bu
     maxFeedConsumers: 100,
     partitions: PARTITIONS,
     saveDeadlineMs: SAVE_DEADLINE_MS,
+    maxPendingSaves: MAX_PENDING_SAVES,
     servesMetrics: true,
     corsOrigins: null,
     version: METRIC_LABELS.buildInfo.version,

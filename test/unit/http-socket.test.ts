@@ -199,3 +199,38 @@ test('a client that leaves before its answer leaves one log line', async () => {
   resolve();
   await vi.waitFor(() => expect(service.lines().filter(({ msg }) => msg === 'request')).toHaveLength(1), SOON);
 });
+
+describe('408 for a body that is late', () => {
+  const head = 'POST /v1/items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n';
+
+  test('and the connection is closed', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { socket, received, ended } = await open();
+    socket.write(`${head}{"con`);
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBeGreaterThan(0), SOON);
+    vi.advanceTimersByTime(15_000);
+    await ended;
+    socket.destroy();
+    const answer = parse(received());
+    expect(answer.headers['connection']).toBe('close');
+    problemInBody(answer, '/', 408, 'request-timeout');
+    expect(service.items.saves).toEqual([]);
+  });
+
+  test('but not for one that is being saved for longer', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    service.items.onSave = async () => {
+      await promise;
+      return { kind: 'in_progress' };
+    };
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { socket, received } = await open();
+    socket.write(`${head}{"content":"a"}`);
+    await vi.waitFor(() => expect(service.items.saves).toHaveLength(1), SOON);
+    vi.advanceTimersByTime(60_000);
+    resolve();
+    vi.useRealTimers();
+    await vi.waitFor(() => expect(received()).toContain('save-in-progress'), SOON);
+    socket.destroy();
+  });
+});

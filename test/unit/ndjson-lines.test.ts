@@ -43,7 +43,7 @@ describe('the lines of', () => {
     ['a\n123456789012345678901234567890\nb\n', ['a', null, 'b']],
   ])('%j are %j', (body, lines) => {
     expect(linesOf(body)).toEqual(lines);
-    expect(linesOf(...body)).toEqual(lines);
+    expect(linesOf(...body.split(''))).toEqual(lines);
   });
 });
 
