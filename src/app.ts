@@ -61,6 +61,19 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   return app;
 }
 
+/**
+ * The application that nginx passes streams to: only the route of batches, over HTTP/2 without TLS. Over HTTP/1.1 nginx
+ * stops passing a request on for good when we are slow to read it and the answer has begun.
+ */
+export async function buildStreamApp(deps: AppDeps): Promise<FastifyInstance> {
+  const app = fastify({ ...serverOptions(deps), http2: true } as FastifyServerOptions);
+  const addAllowedMethods = prepare(app, deps);
+  installJsonBody(app);
+  await app.register(batchRoute, deps);
+  addAllowedMethods();
+  return app;
+}
+
 /** The application that operators' tools talk to when they have a port of their own. */
 export async function buildOpsApp(deps: OpsDeps): Promise<FastifyInstance> {
   const app = fastify(serverOptions(deps));

@@ -29,6 +29,10 @@ export function findContradiction(config: Config): string | null {
   if (config.SAVE_DEADLINE_MS <= config.LOCK_WAIT_MS + attemptMs) {
     return `SAVE_DEADLINE_MS (${config.SAVE_DEADLINE_MS}) must be longer than LOCK_WAIT_MS plus one attempt (${config.LOCK_WAIT_MS + attemptMs})`;
   }
+  const ports = [config.PORT, config.METRICS_PORT, config.STREAM_PORT];
+  if (config.STREAM_PORT !== undefined && config.STREAM_PORT !== 0 && ports.indexOf(config.STREAM_PORT) < 2) {
+    return 'STREAM_PORT is the same as PORT or METRICS_PORT: leave it unset or give it a port of its own';
+  }
   if (config.METRICS_PORT !== undefined && config.METRICS_PORT !== 0 && config.METRICS_PORT === config.PORT) {
     return 'METRICS_PORT and PORT are the same: leave METRICS_PORT unset or give it a port of its own';
   }

@@ -38,6 +38,9 @@ export const settingsSchema = z.object({
   METRICS_PORT: integer(0, 65_535)
     .optional()
     .describe('Port of its own for /metrics, /livez and /readyz. Unset: /metrics is on PORT.'),
+  STREAM_PORT: integer(0, 65_535)
+    .optional()
+    .describe('Port of its own for streams over HTTP/2 without TLS, as nginx must pass them on. Unset: none.'),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')

@@ -1,9 +1,10 @@
 // Composition root: opens what the service needs, wires it, and closes it in reverse order.
 import { setTimeout } from 'node:timers/promises';
-import { type AppDeps, buildApp, buildOpsApp } from './app.ts';
+import { type AppDeps, buildApp, buildOpsApp, buildStreamApp } from './app.ts';
 import { COMMIT_MARGIN_MS } from './config-checks.ts';
 import { type Config, ConfigError } from './config.ts';
 import { readDocsAssets } from './docs-assets.ts';
+import { BatchAdmission } from './http/batch-admission.ts';
 import * as limits from './http/limits.ts';
 import { trustedProxies } from './http/trusted-proxy.ts';
 import type { Probe } from './items/fault-points.ts';
@@ -91,7 +92,7 @@ export async function start(
     save: (request) => queue.save(request),
     partitions: config.PARTITIONS,
     saveDeadlineMs: config.SAVE_DEADLINE_MS,
-    maxPendingSaves: config.MAX_PENDING_SAVES,
+    admission: new BatchAdmission(config.MAX_PENDING_SAVES),
     servesMetrics: config.METRICS_PORT === undefined,
     corsOrigins: config.CORS_ORIGINS ?? null,
     version,
@@ -99,14 +100,18 @@ export async function start(
   };
   const app = await buildApp(deps);
   undo.defer(() => app.close());
+  const streams = config.STREAM_PORT === undefined ? null : await buildStreamApp(deps);
+  if (streams !== null) undo.defer(() => streams.close());
   const ops = config.METRICS_PORT === undefined ? null : await buildOpsApp(deps);
   if (ops !== null) undo.defer(() => ops.close());
 
   await app.listen({ host: config.HOST, port: config.PORT });
+  if (streams !== null) await streams.listen({ host: config.HOST, port: config.STREAM_PORT ?? 0 });
   if (ops !== null) await ops.listen({ host: config.HOST, port: config.METRICS_PORT ?? 0 });
   const stopWatch = watchStore(store, readiness, logger, (mismatch) => onFatal(new ConfigError(mismatch)));
   undo.move();
-  const parts = { app, ops, queue, feed: store.feed, store, readiness, stopWatch };
+  const servers = { close: () => Promise.all([app.close(), streams?.close()]) };
+  const parts = { app: servers, ops, queue, feed: store.feed, store, readiness, stopWatch };
   return {
     url: urlOf(app),
     opsUrl: ops && urlOf(ops),

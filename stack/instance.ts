@@ -9,6 +9,8 @@ export type InstanceOptions = {
   readonly launcher: Launcher;
   readonly name: string;
   readonly port: number;
+  /** Where nginx passes streams to. */
+  readonly streamPort: number;
   /** Where it listens. */
   readonly host?: string | undefined;
   /** As in REDIS_SENTINELS. */
@@ -23,10 +25,11 @@ export type InstanceOptions = {
 export class Instance extends Part {
   readonly host: string;
   readonly port: number;
+  readonly streamPort: number;
   /** Its own address, past nginx. */
   readonly url: string;
 
-  constructor({ launcher, name, port, sentinels, masterName, env, ...options }: InstanceOptions) {
+  constructor({ launcher, name, port, streamPort, sentinels, masterName, env, ...options }: InstanceOptions) {
     const { host = '127.0.0.1', main = 'src/main.ts' } = options;
     const url = `http://${host}:${port}`;
     super({
@@ -38,6 +41,7 @@ export class Instance extends Part {
         env: {
           HOST: host,
           PORT: `${port}`,
+          STREAM_PORT: `${streamPort}`,
           REDIS_SENTINELS: sentinels,
           REDIS_MASTER_NAME: masterName,
           TRUST_PROXY: 'loopback',
@@ -51,6 +55,7 @@ export class Instance extends Part {
     });
     this.host = host;
     this.port = port;
+    this.streamPort = streamPort;
     this.url = url;
   }
 }

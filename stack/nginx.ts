@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Instance } from './instance.ts';
 import type { Launcher } from './launcher.ts';
 import { renderNginxConfig } from './nginx-config.ts';
 import { Part } from './part.ts';
@@ -15,8 +16,7 @@ export type NginxOptions = {
   readonly ports: Ports;
   /** Where it listens; by default a free port. */
   readonly port?: number | undefined;
-  /** Where the instances listen, `host:port`. */
-  readonly instances: readonly string[];
+  readonly instances: readonly Pick<Instance, 'host' | 'port' | 'streamPort'>[];
 };
 
 export class Nginx extends Part {
@@ -51,7 +51,12 @@ export class Nginx extends Part {
     mkdirSync(dir, { recursive: true });
     const listen = options.port ?? (await ports.get('nginx'));
     const status = await ports.get('nginx-status');
-    const config = renderNginxConfig(readFileSync(PRODUCTION, 'utf8'), { listen, status, instances });
+    const config = renderNginxConfig(readFileSync(PRODUCTION, 'utf8'), {
+      listen,
+      status,
+      instances: instances.map(({ host, port }) => `${host}:${port}`),
+      streams: instances.map(({ host, streamPort }) => `${host}:${streamPort}`),
+    });
     writeFileSync(join(dir, 'nginx.conf'), config);
     return new Nginx(launcher, dir, listen, status);
   }

@@ -62,8 +62,19 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   for (let i = 1; i <= (options.instances ?? 2); i++) {
     const name = `instance-${i}`;
     const port = await ports.get(name);
+    const streamPort = await ports.get(`${name}-streams`);
     instances.push(
-      new Instance({ launcher, name, port, host: options.hostOf?.(name), sentinels, masterName, env, main }),
+      new Instance({
+        launcher,
+        name,
+        port,
+        streamPort,
+        host: options.hostOf?.(name),
+        sentinels,
+        masterName,
+        env,
+        main,
+      }),
     );
   }
   await Promise.all(
@@ -73,7 +84,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     }),
   );
 
-  const nginx = await Nginx.create({ launcher, dir, ports, port: options.port, instances: instances.map(toAddress) });
+  const nginx = await Nginx.create({ launcher, dir, ports, port: options.port, instances });
   cleanup.use(nginx);
   await start(nginx);
   say(`nginx is up, ${nginx.url}`);
@@ -118,8 +129,4 @@ export class Stack implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
-}
-
-function toAddress({ host, port }: Instance): string {
-  return `${host}:${port}`;
 }

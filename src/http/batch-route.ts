@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ServiceFailure } from '../items/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Readiness } from '../observability/readiness.ts';
-import { BatchAdmission } from './batch-admission.ts';
+import type { BatchAdmission } from './batch-admission.ts';
 import { readBatch } from './batch-body.ts';
 import type { BatchResult } from './batch-result.ts';
 import { BatchSave } from './batch-save.ts';
@@ -20,8 +20,8 @@ import { parseQuery } from './validation.ts';
 export type BatchDeps = SaveDeps & {
   readonly logger: Logger;
   readonly readiness: Pick<Readiness, 'isDraining'>;
-  /** How many saves the queue takes at a time, from all requests. */
-  readonly maxPendingSaves: number;
+  /** One for all that take batches from the same queue. */
+  readonly admission: BatchAdmission;
 };
 
 /** The query of a batch. */
@@ -39,7 +39,7 @@ type Body = string | undefined | typeof UNREAD;
 
 /** Registers the route. */
 export async function batchRoute(app: FastifyInstance, deps: BatchDeps): Promise<void> {
-  const admission = new BatchAdmission(deps.maxPendingSaves);
+  const { admission } = deps;
   const exchanges = new Set<NdjsonExchange>();
   app.addContentTypeParser(NDJSON, (_request, _body, done) => done(null, UNREAD));
   // Before the server stops: it waits for its requests, and a stream has no end that it could wait for.
@@ -90,7 +90,7 @@ export async function batchRoute(app: FastifyInstance, deps: BatchDeps): Promise
       } else {
         // Nothing else tells of it: the answer never finishes.
         recordRequest(request, reply, deps.logger, deps.metrics);
-        cutOff(request, end);
+        cutOff(request, reply, end);
       }
       return reply;
     },

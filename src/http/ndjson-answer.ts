@@ -1,5 +1,6 @@
 // Answers one request of lines: the items are saved while they arrive, and each is answered with a line of its own.
 import { isUtf8 } from 'node:buffer';
+import { constants, Http2ServerResponse } from 'node:http2';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Content } from '../items/content.ts';
 import type { WindowLimits } from '../items/ordered-window.ts';
@@ -33,16 +34,24 @@ export function beginExchange(
   });
 }
 
-/** Ends the connection without ending the answer, so that the client knows that there would have been more. */
-export function cutOff({ raw: input }: FastifyRequest, end: Exclude<ExchangeEnd, 'complete'>): void {
-  if (end === 'gone') {
-    input.socket.destroy();
-    return;
-  }
-  input.socket.end();
+/**
+ * Ends the connection without ending the answer, so that the client knows that there would have been more. Over HTTP/2 it
+ * is the stream that ends so.
+ */
+export function cutOff({ raw: input }: FastifyRequest, { raw: output }: FastifyReply, end: ExchangeEnd): void {
   // What the client is still sending is read away: unread, it would reset the connection under the answer.
   input.removeAllListeners('readable').resume();
-  setTimeout(() => input.socket.destroy(), LINGER_MS).unref();
+  if (output instanceof Http2ServerResponse) {
+    const { stream } = output;
+    // Behind what was written: a reset takes back what is not sent.
+    if (end === 'stopped' && stream.writable) stream.write('', () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
+    else stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  } else if (end === 'stopped') {
+    input.socket.end();
+    setTimeout(() => input.socket.destroy(), LINGER_MS).unref();
+  } else {
+    input.socket.destroy();
+  }
 }
 
 function readLine(line: Line): Content {

@@ -1,6 +1,7 @@
 // The HTTP side over a store in memory; keeps every request to save and every log line.
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { type AppDeps, buildApp } from '../../src/app.ts';
+import { BatchAdmission } from '../../src/http/batch-admission.ts';
 import {
   comparePositions,
   formatItemId,
@@ -157,7 +158,7 @@ export async function createTestApp(overrides: Partial<AppDeps> = {}, build = bu
     maxFeedConsumers: 100,
     partitions: PARTITIONS,
     saveDeadlineMs: SAVE_DEADLINE_MS,
-    maxPendingSaves: MAX_PENDING_SAVES,
+    admission: new BatchAdmission(MAX_PENDING_SAVES),
     servesMetrics: true,
     corsOrigins: null,
     version: METRIC_LABELS.buildInfo.version,

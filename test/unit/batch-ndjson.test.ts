@@ -25,6 +25,7 @@ const send = (payload: string | Buffer, headers: Headers = {}, query = '') =>
 /** Waits until as many clients as this are noticed to have left, so that nothing of theirs gets into the next test. */
 const left = (count: number) =>
   vi.waitFor(() => expect(service.lines().filter(({ end }) => end === 'gone')).toHaveLength(count), SOON);
+const clock = () => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
 const results = (body: string) => {
   expect(body === '' || body.endsWith('\n')).toBe(true);
   return body
@@ -211,8 +212,6 @@ describe('a slow end slows the other', () => {
 });
 
 describe('a client that does nothing', () => {
-  const clock = () => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-
   test('and should send is cut off after 30 s, with what it was answered', async () => {
     clock();
     using client = new LineClient(url);

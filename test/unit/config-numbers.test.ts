@@ -7,6 +7,7 @@ import { load, refusal, SENTINELS } from '../support/load-config.ts';
 const NUMBERS: readonly [name: keyof ReturnType<typeof load>, min: number, max: number][] = [
   ['PORT', 0, 65_535],
   ['METRICS_PORT', 0, 65_535],
+  ['STREAM_PORT', 0, 65_535],
   ['ACK_TIMEOUT_MS', 50, 60_000],
   ['LOCK_TTL_MS', 100, 600_000],
   ['LOCK_WAIT_MS', 0, 60_000],

@@ -22,7 +22,7 @@ describe('defaults', () => {
       SHUTDOWN_GRACE_MS: 15_000,
       REDIS_SENTINELS: ['s1', 's2', 's3'].map((host) => ({ host, port: 26_379 })),
     });
-    for (const name of ['METRICS_PORT', 'TRUST_PROXY', 'REDIS_URL', ...SECRET_SETTINGS]) {
+    for (const name of ['METRICS_PORT', 'STREAM_PORT', 'TRUST_PROXY', 'REDIS_URL', ...SECRET_SETTINGS]) {
       expect(config).not.toHaveProperty(name);
     }
     expect(Object.isFrozen(config)).toBe(true);
@@ -140,6 +140,7 @@ describe('contradictions', () => {
     ],
     ['a deadline within the wait', { ...SENTINELS, LOCK_WAIT_MS: '12000' }, 'SAVE_DEADLINE_MS', 'LOCK_WAIT_MS'],
     ['one port for two', { ...SENTINELS, PORT: '9000', METRICS_PORT: '9000' }, 'METRICS_PORT', 'PORT'],
+    ['one port for two', { ...SENTINELS, METRICS_PORT: '9000', STREAM_PORT: '9000' }, 'STREAM_PORT', 'METRICS_PORT'],
     ['two passwords', { REDIS_URL: 'redis://:hunter2@h', REDIS_PASSWORD: 'hunter2' }, 'REDIS_URL', 'REDIS_PASSWORD'],
     ['two users', { REDIS_URL: 'redis://a:hunter2@h', REDIS_USERNAME: 'b' }, 'REDIS_URL', 'REDIS_USERNAME'],
   ])('%s', (_name, env, ...names) => {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
+import * as limits from '../../src/http/limits.ts';
 import { commonOptions, targetOptions } from '../../src/redis/connection-options.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -12,6 +13,9 @@ const REDIS = read('ops/redis/redis.conf');
 const directives = (text: string, name: string) =>
   [...text.matchAll(new RegExp(`^ *${name} +(.*?);?$`, 'gm'))].map(([, value]) => value);
 
+const bytesOf = (size: string | undefined) =>
+  Number.parseInt(size ?? '', 10) * ({ k: 1_024, m: 1_048_576 }[size?.at(-1) ?? ''] ?? 1);
+
 describe('nginx', () => {
   test('sets the attempt id itself, once for all requests, so that a client’s own does not get through', () => {
     const headers = directives(NGINX, 'proxy_set_header');
@@ -19,6 +23,30 @@ describe('nginx', () => {
     // One in a location would take away all those above it.
     const perLocation = /^ {8,}proxy_set_header/m;
     expect(NGINX).not.toMatch(perLocation);
+  });
+
+  test('says the same of a stream', () => {
+    expect(directives(NGINX, 'grpc_set_header')).toEqual(
+      directives(NGINX, 'proxy_set_header').filter((header) => !header?.startsWith('Connection')),
+    );
+    expect(NGINX).not.toMatch(/^ {8,}grpc_set_header/m);
+  });
+
+  test('takes bodies of the sizes that the service takes, and waits longer for a stream than the service does', () => {
+    expect(
+      directives(NGINX, 'client_max_body_size')
+        .map(bytesOf)
+        .filter((bytes) => bytes > 0),
+    ).toEqual([limits.MAX_BODY_BYTES, limits.MAX_BATCH_BODY_BYTES]);
+    for (const detail of [`at most ${limits.MAX_BODY_BYTES} bytes.`, `at most ${limits.MAX_BATCH_BODY_BYTES} bytes;`]) {
+      expect(NGINX).toContain(detail);
+    }
+    for (const name of ['grpc_read_timeout', 'grpc_send_timeout']) {
+      const [waitMs] = directives(NGINX, name).map((value) => Number.parseFloat(value ?? '') * 1_000);
+      expect(waitMs).toBeGreaterThan(
+        limits.STREAM_IDLE_MS + loadConfig({ REDIS_URL: 'redis://localhost' }, () => '').SAVE_DEADLINE_MS,
+      );
+    }
   });
 
   test('waits longer than a save may take', () => {
