@@ -33,7 +33,7 @@ describe('a JSON text', () => {
         const parsed = tried(() => parseJson(text).value);
         expect(parsed).toEqual(tried(() => JSON.parse(text) as JsonValue));
       }),
-      { numRuns: 1_000 },
+      { numRuns: 300 },
     );
   });
 });
@@ -95,7 +95,7 @@ describe('a number', () => {
         const isExact = !written.includes('Infinity') && scaled(written) === scaled(source);
         expect(faultsIn(source)).toHaveLength(isExact ? 0 : 1);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 300 },
     );
   });
 });
