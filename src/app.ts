@@ -67,7 +67,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
  */
 export async function buildStreamApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = fastify({ ...serverOptions(deps), http2: true } as FastifyServerOptions);
-  const addAllowedMethods = prepare(app, deps);
+  const addAllowedMethods = await prepare(app, deps, deps.corsOrigins);
   installJsonBody(app);
   await app.register(batchRoute, deps);
   addAllowedMethods();

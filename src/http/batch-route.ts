@@ -1,6 +1,5 @@
 // POST /v1/items/batch: saves many items, as one JSON body or as a stream of lines.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
 import { ServiceFailure } from '../items/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Readiness } from '../observability/readiness.ts';
@@ -15,6 +14,7 @@ import { preferenceApplied, readPreferences } from './prefer.ts';
 import { ProblemError } from './problems.ts';
 import { recordRequest } from './request-log.ts';
 import type { SaveDeps } from './save-request.ts';
+import { batchQuery } from './schemas/queries.ts';
 import { parseQuery } from './validation.ts';
 
 export type BatchDeps = SaveDeps & {
@@ -23,15 +23,6 @@ export type BatchDeps = SaveDeps & {
   /** One for all that take batches from the same queue. */
   readonly admission: BatchAdmission;
 };
-
-/** The query of a batch. */
-export const batchQuery = z.strictObject({
-  first: z
-    .string('must be a whole number from 1, given once')
-    .regex(/^[1-9]\d{0,14}$/, 'must be a whole number from 1')
-    .transform(Number)
-    .default(1),
-});
 
 /** What stands for the body of a request whose lines are not read yet. */
 const UNREAD = Symbol('unread');

@@ -1,13 +1,13 @@
 // GET /v1/items/feed: every saved item once, as server-sent events (WHATWG HTML, section 9.2).
 import { finished, Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { z } from 'zod';
 import type { FeedEvent, FeedReader, FeedStart, ItemFeed } from '../items/feed.ts';
-import { decodeCursor, encodeCursor, MAX_CURSOR_LENGTH } from '../items/list-cursor.ts';
+import { decodeCursor, encodeCursor } from '../items/list-cursor.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { ProblemError } from './problems.ts';
 import { recordRequest } from './request-log.ts';
+import { feedQuery } from './schemas/queries.ts';
 import { parseQuery } from './validation.ts';
 
 export type FeedDeps = {
@@ -34,11 +34,6 @@ const NO_CURSOR = 'is not a cursor of this service';
 /** Small events go out together: with a write for each, 100 consumers got the same items in three times the time. */
 const CHUNK_LENGTH = 65_536;
 const CURSOR_HEADER = 'last-event-id';
-
-/** The query of a feed. */
-export const feedQuery = z.strictObject({
-  after: z.string('must be given once').max(MAX_CURSOR_LENGTH, NO_CURSOR).optional(),
-});
 
 /** Registers the route. */
 export async function feedRoute(app: FastifyInstance, deps: FeedDeps): Promise<void> {

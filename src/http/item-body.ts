@@ -8,15 +8,12 @@ import { parseBody } from './validation.ts';
 /** The body of a request for one item, and each member of a request for many. */
 export const itemBody = z.strictObject(
   {
-    content: z
-      .unknown()
-      .meta({ oneOf: [{ type: 'string', minLength: 1 }, { type: 'object' }, { type: 'array' }] })
-      .transform((value, context): Content => {
-        const content = contentFrom(value);
-        if (!('fault' in content)) return content;
-        context.issues.push({ code: 'custom', message: content.fault, input: '' });
-        return z.NEVER;
-      }),
+    content: z.unknown().transform((value, context): Content => {
+      const content = contentFrom(value);
+      if (!('fault' in content)) return content;
+      context.issues.push({ code: 'custom', message: content.fault, input: '' });
+      return z.NEVER;
+    }),
   },
   'must be an object with the member content',
 );

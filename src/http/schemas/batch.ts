@@ -1,10 +1,8 @@
 // The schemas of batches, as one JSON document and line by line.
 import { z } from 'zod';
+import { MAX_BATCH_ITEMS } from '../limits.ts';
 import { item, itemId, newItem } from './item.ts';
 import { problemCodes, problemDetail } from './problem.ts';
-
-/** The most items that a JSON batch may have; a stream may have any number. */
-export const MAX_BATCH_ITEMS = 1_000;
 
 export const batchBody = z
   .strictObject({ items: z.array(newItem).min(1).max(MAX_BATCH_ITEMS) })
