@@ -223,6 +223,7 @@ describe('nothing is delivered that is not acknowledged', () => {
       // Killed and not paused: what is sent to a paused one waits in its socket and is not lost.
       for (const replica of replicas) await replica.kill();
       expect(await target.items.commit([command('lost')])).toMatchObject({ kind: 'unknown' });
+      expect(await reader.next(500)).toEqual([]);
       await pauseAll(master);
       for (const replica of replicas) await replica.start();
       await waitFor(() => saveAll(target, 'after').then(() => true), { timeoutMs: 60_000, what: 'nothing was saved' });
