@@ -1,4 +1,4 @@
-// One API instance: src/main.ts as a process of its own, as in production.
+// One API instance: src/main.ts as a process of its own, started as in production.
 import { fileURLToPath } from 'node:url';
 import type { Launcher } from './launcher.ts';
 import { Part } from './part.ts';
@@ -37,7 +37,7 @@ export class Instance extends Part {
       command: {
         name,
         // The very Node that runs the stack, whatever PATH says.
-        argv: [process.execPath, main],
+        argv: [process.execPath, '--max-semi-space-size=8', '--heap-growing-percent=100', main],
         env: {
           HOST: host,
           PORT: `${port}`,

@@ -57,6 +57,14 @@ describe('nginx', () => {
   });
 });
 
+test('Node is started with the same flags everywhere', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: { start: string } };
+  const flags = scripts.start.split(' ').filter((part) => part.startsWith('--'));
+  expect(flags).toHaveLength(2);
+  expect(read('Dockerfile')).toContain(`CMD ["node", ${flags.map((flag) => `"${flag}"`).join(', ')}, "src/main.ts"]`);
+  expect(read('stack/instance.ts')).toContain(`process.execPath, ${flags.map((flag) => `'${flag}'`).join(', ')}, main`);
+});
+
 describe('Redis', () => {
   test.each([
     ['maxmemory-policy', 'noeviction', 'an eviction would forget a content'],

@@ -1,0 +1,55 @@
+// A body of lines that is larger than the memory that it may take.
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { waitFor } from '../../stack/wait.ts';
+import { LineClient } from '../support/line-client.ts';
+import { RedisServer } from '../support/redis-server.ts';
+import { ServiceProcess } from '../support/service-process.ts';
+
+const PACKAGE = new URL('../../package.json', import.meta.url);
+const LINE_BYTES = 8_000;
+const LINES = 16_000;
+/** Of so many lines one has a new content. */
+const NEW_EVERY = 20;
+const MAX_MEMORY_BYTES = 256_000_000;
+
+async function memoryOf(url: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)?.[1]);
+}
+
+test('128 MB go through an instance that takes less than 256 MB of memory, and every line is answered', async () => {
+  const { scripts } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { scripts: { start: string } };
+  await using redis = await RedisServer.started();
+  await using service = new ServiceProcess({ REDIS_URL: redis.url }, undefined, scripts.start.split(' ').slice(1));
+  const url = await service.ready();
+  let peakBytes = 0;
+  const over = new AbortController();
+  const watching = (async () => {
+    while (!over.signal.aborted) peakBytes = Math.max(peakBytes, await memoryOf(url));
+  })();
+
+  using client = new LineClient(url, { prefer: 'return=minimal' });
+  await client.read();
+  let sent = 0;
+  const sendMore = (): void => {
+    while (sent < LINES && !client.outgoing.writableNeedDrain) {
+      const content = `${Math.floor(sent / NEW_EVERY)} `.padEnd(LINE_BYTES, 'x');
+      client.sendContent(content);
+      sent++;
+    }
+    if (sent === LINES) client.outgoing.end();
+  };
+  client.outgoing.on('drain', sendMore);
+  sendMore();
+  await waitFor(() => client.end !== null, { timeoutMs: 50_000, what: 'the answer did not end' });
+  over.abort();
+  await watching;
+
+  expect(client.end).toBe('complete');
+  const byStatus = Map.groupBy(client.lines, ({ status }) => status);
+  expect(byStatus.get(201)).toHaveLength(LINES / NEW_EVERY);
+  expect(byStatus.get(409)).toHaveLength(LINES - LINES / NEW_EVERY);
+  expect(peakBytes).toBeGreaterThan(0);
+  expect(peakBytes).toBeLessThan(MAX_MEMORY_BYTES);
+});
