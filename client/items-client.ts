@@ -41,6 +41,8 @@ export type StreamCall = BatchCall & {
   readonly maxBytes?: number;
   /** Whether answers can be read while contents are being sent (in Node). Elsewhere requests follow one another. */
   readonly fullDuplex?: boolean;
+  /** So long without even the head of an answer means that it cannot, because of a proxy on the way (5,000). */
+  readonly unheardMs?: number;
   readonly onInterruption?: (error: Error, pauseMs: number) => void;
 };
 export type ListCall = Call & {
@@ -122,6 +124,7 @@ export class ItemsClient {
       first: call.first ?? 1,
       headers: call.minimal === true ? { prefer: 'return=minimal' } : {},
       isFullDuplex: call.fullDuplex ?? 'process' in globalThis,
+      unheardMs: call.unheardMs ?? 5_000,
       maxLines: call.maxLines ?? 2_000,
       maxBytes: call.maxBytes ?? 4_194_304,
       signal: call.signal,

@@ -1,7 +1,7 @@
 // One NDJSON request: sends lines of a window and yields their results, until it ends or breaks.
 import { readResultLine } from './batch-results.ts';
 import type { BatchResult } from './contract.ts';
-import { problemFrom, unreachable, UnreachableError } from './errors.ts';
+import { ProblemError, problemFrom, unreachable, UnreachableError } from './errors.ts';
 import type { Connection } from './exchange.ts';
 import { LineBody } from './line-body.ts';
 import { LineSplitter } from './line-splitter.ts';
@@ -22,6 +22,8 @@ export type LineStreamOptions = {
   readonly headers: Readonly<Record<string, string>>;
   /** Whether this runtime can read answers while it still sends; a browser cannot. */
   readonly isFullDuplex: boolean;
+  /** A request without even the head of an answer for so long was not passed on while we were sending. */
+  readonly unheardMs: number;
   readonly maxLines: number;
   readonly maxBytes: number;
   readonly signal: AbortSignal | undefined;
@@ -34,6 +36,9 @@ export type LineResult<T> = { readonly tag: T; readonly number: number; readonly
 
 /** A line that failed with what passes by itself. */
 export class LineFault extends UnreachableError {}
+
+/** The head of the answer did not come while we were sending: a proxy on the way wants the whole request first. */
+export class UnheardStream extends UnreachableError {}
 
 /** One request. Ends when all it sent is answered and the source has ended or the service has had enough. */
 export async function* sendOnce<T>(
@@ -51,9 +56,13 @@ export async function* sendOnce<T>(
   // The head of the window is a line to be sent.
   const first = window.lines[0]?.number ?? options.first;
   let isAnswered = false;
+  const startedAtMs = performance.now();
   try {
     const silence = new Silence(ending, attemptTimeoutMs, () => body.owed > 0);
-    const response = await silence.limit(
+    const head = isFullDuplex
+      ? new Silence(ending, Math.min(options.unheardMs, attemptTimeoutMs), () => body.owed > 0)
+      : silence;
+    const response = await head.limit(
       fetch(`${baseUrl}/v1/items/batch?first=${first}`, {
         method: 'POST',
         headers: {
@@ -91,6 +100,8 @@ export async function* sendOnce<T>(
     signal?.throwIfAborted();
     // Cut while nothing was owed: the source had nothing to say for longer than somebody on the way waits.
     if (isAnswered && body.owed === 0) return;
+    const isUnheard = isFullDuplex && !isAnswered && performance.now() - startedAtMs >= options.unheardMs;
+    if (isUnheard && !(error instanceof ProblemError)) throw new UnheardStream(unreachable(error).message);
     throw isRetryable(error) || !(error instanceof TypeError || error instanceof DOMException)
       ? error
       : unreachable(error);

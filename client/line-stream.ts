@@ -1,6 +1,6 @@
 // Sends lines as one NDJSON request after the other, each going on where the one before was cut.
 import type { Connection } from './exchange.ts';
-import { LineFault, type LineResult, type LineStreamOptions, sendOnce } from './line-request.ts';
+import { LineFault, type LineResult, type LineStreamOptions, sendOnce, UnheardStream } from './line-request.ts';
 import { LineWindow, type OutLine } from './line-window.ts';
 import { DEFAULT_RETRY, isRetryable, pause, pauseMs } from './retry.ts';
 
@@ -22,6 +22,7 @@ export async function* sendLines<T>(
   let failures = 0;
   let troubleSinceMs = 0;
   let faultsOfLine = 0;
+  let { isFullDuplex } = options;
   try {
     for (;;) {
       const head = window.lines[0];
@@ -35,7 +36,7 @@ export async function* sendLines<T>(
         yield { tag: head.tag, number: head.number, result: null };
       } else {
         try {
-          for await (const answered of sendOnce(connection, window, options, faultsOfLine)) {
+          for await (const answered of sendOnce(connection, window, { ...options, isFullDuplex }, faultsOfLine)) {
             failures = 0;
             faultsOfLine = 0;
             yield answered;
@@ -44,6 +45,8 @@ export async function* sendLines<T>(
           signal?.throwIfAborted();
           if (!isRetryable(error) || connection.retry === null) throw error;
           if (error instanceof LineFault) faultsOfLine++;
+          // From now on a window at a time, which passes a proxy that keeps requests until it has all of them.
+          if (error instanceof UnheardStream) isFullDuplex = false;
           if (failures++ === 0) troubleSinceMs = performance.now();
           const waitMs = pauseMs(failures, error, retry);
           if (performance.now() + waitMs - troubleSinceMs >= retry.deadlineMs) throw error;

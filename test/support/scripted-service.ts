@@ -17,6 +17,8 @@ export type Fault = {
   readonly lineStatus?: number;
   /** Ends the answer before the result of this many-th line as if it were whole. */
   readonly endAt?: number;
+  /** Waits for the whole request before it answers, as a proxy does that keeps requests. */
+  readonly keepsRequest?: boolean;
   /** Answers nothing and keeps the connection. */
   readonly hangs?: boolean;
 };
@@ -102,6 +104,7 @@ export class ScriptedService implements AsyncDisposable {
   }
 
   async #lines(request: IncomingMessage, response: ServerResponse, first: number, fault: Fault): Promise<void> {
+    const lines = fault.keepsRequest === true ? await takenFrom(linesOf(request)) : linesOf(request);
     response.writeHead(200, { 'content-type': 'application/x-ndjson' });
     response.flushHeaders();
     const { socket } = request;
@@ -110,7 +113,7 @@ export class ScriptedService implements AsyncDisposable {
     const key = String(request.headers['idempotency-key']);
     const isMinimal = request.headers.prefer === 'return=minimal';
     let n = 0;
-    for await (const line of linesOf(request)) {
+    for await (const line of lines) {
       this.linesRead++;
       if (fault.endAt === n) break;
       const isLost = fault.cutAt !== undefined && n >= fault.cutAt;
@@ -202,6 +205,12 @@ async function* linesOf(request: IncomingMessage): AsyncGenerator<string> {
     yield* lines;
   }
   if (rest !== '') yield rest;
+}
+
+async function takenFrom<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const taken: T[] = [];
+  for await (const one of source) taken.push(one);
+  return taken;
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {

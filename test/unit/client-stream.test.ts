@@ -137,6 +137,20 @@ test('an answer that ends too early is a cut, and one after the other no progres
   await expect(all(client.saveStream(['a']))).rejects.toThrow('ended before the last result');
 });
 
+test('behind a proxy that keeps requests until they are whole, a window is sent at a time', async () => {
+  const contents = Array.from({ length: 25 }, (_, n) => `content ${n}`);
+  const keeping = Array.from({ length: 10 }, () => ({ keepsRequest: true }));
+  const { results, service } = await stream(contents, keeping, { maxLines: 10, unheardMs: 50 });
+  expect(kinds(results)).toEqual(contents.map(() => 'saved'));
+  // The first one stands still with a full window and is given up; nothing of it was passed on.
+  expect(service.requests.map(({ line }) => line.split('?')[1])).toEqual([
+    'first=1',
+    'first=1',
+    'first=11',
+    'first=21',
+  ]);
+});
+
 test('a connection that is cut while nothing is owed is no interruption', async () => {
   await using service = await ScriptedService.start();
   const client = new ItemsClient({ baseUrl: service.url, retry });
