@@ -48,6 +48,7 @@ test('an import that is killed and loses an instance ends with the totals of one
     expect(await linesDone()).toBeLessThan(LINES);
   }
   const { ended } = startItems(stack.url, ['import', path, '--json']);
+  await waitFor(async () => (await linesDone()) > LINES * 0.6, { timeoutMs: 120_000, what: '0.6 imported' });
   const [first] = stack.instances;
   await first?.kill();
   await first?.start();
