@@ -9,8 +9,8 @@ export const MAX_BATCH_ITEMS = 1_000;
 export const MAX_BATCH_BODIES_BYTES = 67_108_864;
 /** Bodies of lines that an instance reads at a time. They share a window, so more of them would only be slower each. */
 export const MAX_STREAMS = 16;
-/** Lines that are held until they are answered, of all streams of an instance together. */
-export const MAX_STREAM_WINDOW_BYTES = 16_777_216;
+/** Lines that are held until they are answered, of all streams of an instance together: four commits of the largest size. */
+export const MAX_STREAM_WINDOW_BYTES = 4_194_304;
 /** nginx passes on at most four header buffers of 8 KiB. */
 export const MAX_HEADER_BYTES = 32_768;
 /** Time to receive the head of a request. */
