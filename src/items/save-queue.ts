@@ -141,7 +141,7 @@ export class SaveQueue {
 
   #retry(save: PendingSave, failure: FailureCode, detail: string): void {
     const { clock, random } = this.#deps;
-    save.lastFailure = new ServiceFailure(failure, detail);
+    save.lastFailure = { code: failure, message: detail };
     if (save.expire(clock.nowMs())) {
       this.#end(save);
       return;
