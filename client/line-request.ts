@@ -75,6 +75,9 @@ export async function* sendOnce<T>(
         body: isFullDuplex ? body.stream() : await body.whole(),
         // Required for a stream. Node and Deno read the answer meanwhile all the same.
         duplex: 'half',
+        // Both together keep Node from holding a copy of all that was sent, for a redirect (1.2 GB for a file of 1 GB).
+        redirect: 'error',
+        window: null,
       }),
     );
     if (response.status !== 200) {

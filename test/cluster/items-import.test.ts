@@ -39,7 +39,7 @@ async function linesDone(): Promise<number> {
   return (await readState(`${path}.items-import.json`))?.lines ?? 0;
 }
 
-test('an import that is killed and loses an instance ends with the totals of one that was not', async () => {
+test('an import that is killed, and loses an instance and the master, ends with the totals of one that was not', async () => {
   for (const share of [0.2, 0.5]) {
     const { process: command, ended } = startItems(stack.url, ['import', path, '--quiet']);
     await waitFor(async () => (await linesDone()) > LINES * share, { timeoutMs: 120_000, what: `${share} imported` });
@@ -50,8 +50,9 @@ test('an import that is killed and loses an instance ends with the totals of one
   const { ended } = startItems(stack.url, ['import', path, '--json']);
   await waitFor(async () => (await linesDone()) > LINES * 0.6, { timeoutMs: 120_000, what: '0.6 imported' });
   const [first] = stack.instances;
-  await first?.kill();
-  await first?.start();
+  const master = await stack.redis.masterNode();
+  await Promise.all([first?.kill(), master.kill()]);
+  await Promise.all([first?.start(), master.start()]);
   const { code, stdout, stderr } = await ended;
   expect({ code, stderr }).toMatchObject({ code: 1 });
   const { saved, replayed, ...totals } = JSON.parse(stdout) as Record<string, number>;
