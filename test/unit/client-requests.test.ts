@@ -63,7 +63,7 @@ test('nobody there is an UnreachableError that says why', async () => {
   const { service } = await withService();
   const { url } = service;
   await service[Symbol.asyncDispose]();
-  const client = new ItemsClient({ baseUrl: url, retry: { ...retry, deadlineMs: 50 } });
+  const client = new ItemsClient({ baseUrl: url, retry: false });
   const failed = client.get('1-1-1');
   await expect(failed).rejects.toBeInstanceOf(UnreachableError);
   await expect(failed).rejects.toThrow('ECONNREFUSED');
@@ -76,8 +76,10 @@ test('what does not answer is given up; the signal ends the wait', async () => {
   const stop = new AbortController();
   expect(await client.get('1-1-1')).toBe(null);
   service.faults.push({ hangs: true });
+  // On a busy machine more than two attempts may have been given up.
+  const before = service.requests.length;
   const ended = new ItemsClient({ baseUrl: service.url, retry }).get('1-1-1', { signal: stop.signal });
-  await expect.poll(() => service.requests.length).toBe(4);
+  await expect.poll(() => service.requests.length).toBe(before + 1);
   stop.abort(new Error('enough'));
   await expect(ended).rejects.toThrow('enough');
 });
@@ -125,10 +127,18 @@ const begin = (response: ServerResponse, text: string): void => {
 };
 
 /** Follows until so many items have come. */
-async function follow(service: ScriptedService, items: number, options: FeedOptions = {}): Promise<string[]> {
+async function follow(
+  service: ScriptedService,
+  items: number,
+  options: FeedOptions = {},
+  onItem: (count: number) => void = () => {},
+): Promise<string[]> {
   const client = new ItemsClient({ baseUrl: service.url, retry });
   const cursors: string[] = [];
-  for await (const { cursor } of client.feed(options)) if (cursors.push(cursor) === items) break;
+  for await (const { cursor } of client.feed(options)) {
+    if (cursors.push(cursor) === items) break;
+    onItem(cursors.length);
+  }
   return cursors;
 }
 
@@ -136,10 +146,11 @@ describe('the feed', () => {
   test('goes on behind the last item after a cut, an end and a refusal', async () => {
     const { service } = await withService();
     await using _ = service;
+    let cut: (() => void) | null = null as (() => void) | null;
     const steps: ((response: ServerResponse) => void)[] = [
       (response) => {
         begin(response, `${event(1)}${event(2)}id: c3\nda`);
-        setImmediate(() => response.destroy());
+        cut = () => response.destroy();
       },
       (response) => response.writeHead(503, { 'retry-after': '0' }).end(),
       (response) => {
@@ -149,7 +160,10 @@ describe('the feed', () => {
       (response) => begin(response, event(4)),
     ];
     service.feed = (_request, response) => steps.shift()?.(response);
-    expect(await follow(service, 4, { after: 'start' })).toEqual(['c1', 'c2', 'c3', 'c4']);
+    const cutBehindSecond = (count: number): void => {
+      if (count === 2) cut?.();
+    };
+    expect(await follow(service, 4, { after: 'start' }, cutBehindSecond)).toEqual(['c1', 'c2', 'c3', 'c4']);
     expect(service.requests.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, 'c2', 'c2', 'c3']);
     expect(service.requests[0]?.line).toBe('GET /v1/items/feed?after=start');
   });
