@@ -29,31 +29,6 @@ describe('GET /v1/items/{id}', () => {
     expect(answer.json()).toEqual(created.json());
   });
 
-  test('HEAD answers the same without a body', async () => {
-    const url = `/v1/items/${saved[0]?.id}`;
-    const [head, get] = [await service.app.inject({ method: 'HEAD', url }), await service.get(url)];
-    expect(head.statusCode).toBe(200);
-    expect(head.body).toBe('');
-    for (const name of ['etag', 'content-type', 'content-length']) expect(head.headers[name]).toBe(get.headers[name]);
-  });
-
-  test.each([
-    ['the ETag', (etag: string) => etag, 304],
-    ['the ETag, weak', (etag: string) => `W/${etag}`, 304],
-    ['a list with it', (etag: string) => `"x", W/"y" ,${etag}`, 304],
-    ['*', () => '*', 304],
-    ['another ETag', () => '"1-0-0"', 200],
-    ['the ETag without quotes', (etag: string) => etag.slice(1, -1), 200],
-    ['an ETag that contains it', (etag: string) => `"x${etag.slice(1)}`, 200],
-    ['nothing', () => '', 200],
-  ])('If-None-Match: %s', async (_name, value, status) => {
-    const id = saved[0]?.id ?? '';
-    const answer = await service.get(`/v1/items/${id}`, { 'if-none-match': value(`"${id}"`) });
-    expect(answer.statusCode).toBe(status);
-    expect(answer.headers['etag']).toBe(`"${id}"`);
-    expect(answer.body).toBe(status === 304 ? '' : JSON.stringify(saved[0]));
-  });
-
   test.each([
     '1763712000000-99-7',
     '1763712000000-0-8',
