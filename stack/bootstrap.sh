@@ -45,14 +45,19 @@ install_with_apt() {
     fail "apt-get could not install $packages, see above."
 }
 
+# npm's own Node and not the one in node_modules, which npm ci deletes while it runs. In a function, because only there
+# `set` leaves the options of this script alone.
+npm_ci() {
+  set -- npm
+  if [ -n "${npm_execpath:-}" ] && [ -x "${npm_node_execpath:-}" ]; then set -- "$npm_node_execpath" "$npm_execpath"; fi
+  quietly "$@" ci --no-audit --no-fund --loglevel=error
+}
+
 # npm writes this file last, so a broken installation has none.
 installed=node_modules/.package-lock.json
 if [ ! -e $installed ] || [ -n "$(find package-lock.json -newer $installed)" ]; then
   say 'Installing the npm packages (once).'
-  # npm's own Node and not the one in node_modules, which npm ci deletes while it runs.
-  set -- npm
-  if [ -n "${npm_execpath:-}" ] && [ -x "${npm_node_execpath:-}" ]; then set -- "$npm_node_execpath" "$npm_execpath"; fi
-  quietly "$@" ci --no-audit --no-fund --loglevel=error || fail 'npm ci failed, see above.'
+  npm_ci || fail 'npm ci failed, see above.'
 fi
 
 packages=''

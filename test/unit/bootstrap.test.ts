@@ -1,0 +1,31 @@
+// What the first command on a fresh clone runs.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+
+const SCRIPT = new URL('../../stack/bootstrap.sh', import.meta.url);
+
+/** A clone without packages, and a directory of programs that stand for those of the machine. */
+function freshClone(): { script: string; programs: string } {
+  const dir = mkdtempSync(join(tmpdir(), 'bootstrap-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const [stack, programs] = [join(dir, 'stack'), join(dir, 'programs')];
+  for (const made of [stack, programs]) mkdirSync(made);
+  cpSync(SCRIPT, join(stack, 'bootstrap.sh'));
+  const answers = { npm: ':', nginx: ':', 'redis-cli': ':', 'redis-server': 'echo "Redis server v=7.2.0 sha=0"' };
+  for (const [name, answer] of Object.entries(answers)) {
+    writeFileSync(join(programs, name), `#!/bin/sh\n${answer}\n`, { mode: 0o755 });
+  }
+  return { script: join(stack, 'bootstrap.sh'), programs };
+}
+
+test('goes on after it has installed the packages, whether npm started it or not', () => {
+  for (const isStartedByNpm of [false, true]) {
+    const { script, programs } = freshClone();
+    const npm = isStartedByNpm ? { npm_execpath: 'npm-cli.js', npm_node_execpath: join(programs, 'npm') } : {};
+    const env = { PATH: `${programs}:${process.env['PATH'] ?? ''}`, ...npm };
+    expect(() => execFileSync('sh', [script], { env, stdio: 'pipe' })).not.toThrow();
+  }
+});
