@@ -1,5 +1,11 @@
 // Builds the HTTP side from its dependencies. Opens nothing, listens nowhere, reads no setting.
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions, LogController } from 'fastify';
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify';
 import { collectAllowedMethods } from './http/allowed-methods.ts';
 import { type BatchDeps, batchRoute } from './http/batch-route.ts';
 import { installBodyTimeout } from './http/body-timeout.ts';
@@ -13,7 +19,7 @@ import * as limits from './http/limits.ts';
 import { type LookupDeps, lookupRoute } from './http/lookup-route.ts';
 import { healthRoutes, metricsRoute } from './http/ops-routes.ts';
 import { problemPages } from './http/problem-pages.ts';
-import { installProtocolChecks, unreadableRequestHandler } from './http/protocol-errors.ts';
+import { installProtocolChecks } from './http/protocol-errors.ts';
 import { type ReadDeps, readRoutes } from './http/read-routes.ts';
 import { requestIdOf } from './http/request-headers.ts';
 import { installRequestLog, recordRequest } from './http/request-log.ts';
@@ -96,19 +102,23 @@ async function prepare(
   });
   installRequestLog(app, logger, metrics);
   installErrorHandler(app);
-  if (corsOrigins !== null) await installCors(app, corsOrigins);
-  refuseUnknownAddresses(app);
-  installProtocolChecks(app);
+  // Before whatever refuses a request without waiting for its body.
   installBodyTimeout(app);
-  app.addHook('onSend', async (_request, reply) => {
-    endConnectionWhenDraining(reply, readiness);
+  if (corsOrigins !== null) await installCors(app, corsOrigins);
+  installProtocolChecks(app, logger);
+  refuseUnknownAddresses(app);
+  app.addHook('onSend', async (request, reply) => {
+    endConnectionWhenDraining(request, reply, readiness);
   });
   return collectAllowedMethods(app);
 }
 
-/** While draining, each answer also ends its connection, so that none is cut in the middle of the next request. */
-function endConnectionWhenDraining(reply: FastifyReply, readiness: Readiness): void {
-  if (readiness.isDraining) void reply.header('connection', 'close');
+/**
+ * While draining, each answer also ends its connection, so that none is cut in the middle of the next request. HTTP/2 has
+ * no such header, and nginx takes a new connection for each stream.
+ */
+function endConnectionWhenDraining({ raw }: FastifyRequest, reply: FastifyReply, readiness: Readiness): void {
+  if (readiness.isDraining && raw.httpVersionMajor === 1) void reply.header('connection', 'close');
 }
 
 function serverOptions({ logger, metrics, readiness, isTrustedProxy }: OpsDeps): FastifyServerOptions {
@@ -136,10 +146,9 @@ function serverOptions({ logger, metrics, readiness, isTrustedProxy }: OpsDeps):
     // An address that cannot be decoded: answered before there is a route, and so before all hooks.
     frameworkErrors: (error, request, reply) => {
       void reply.header('x-request-id', request.id);
-      endConnectionWhenDraining(reply, readiness);
+      endConnectionWhenDraining(request, reply, readiness);
       renderError(error, request, reply);
       recordRequest(request, reply, logger, metrics);
     },
-    clientErrorHandler: unreadableRequestHandler(logger),
   } as FastifyServerOptions;
 }

@@ -70,19 +70,16 @@ export async function batchRoute(app: FastifyInstance, deps: BatchDeps): Promise
       if (deps.readiness.isDraining) throw new ServiceFailure('draining', 'no stream is begun during a shutdown');
       const leave = admission.admitStream();
       const exchange = beginExchange(request, reply, items, () => admission.streamLimits);
+      request.isRecordedByRoute = true;
       exchanges.add(exchange);
       const end = await exchange.over;
       exchanges.delete(exchange);
       leave();
       request.saveLog = { mode, end, ...items.tally.counts };
       request.failure = items.bug;
-      if (end === 'complete') {
-        reply.raw.end();
-      } else {
-        // Nothing else tells of it: the answer never finishes.
-        recordRequest(request, reply, deps.logger, deps.metrics);
-        cutOff(request, reply, end);
-      }
+      recordRequest(request, reply, deps.logger, deps.metrics);
+      if (end === 'complete') reply.raw.end();
+      else cutOff(request, reply, end);
       return reply;
     },
   );

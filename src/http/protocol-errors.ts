@@ -1,4 +1,5 @@
 // Answers, as problems, the requests that Node would answer by itself without one.
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from '../observability/logger.ts';
@@ -8,9 +9,11 @@ import { requestIdOf } from './request-headers.ts';
 
 type ParseError = Error & { readonly code?: string };
 
-/** Installs what happens to requests without a host and with an unknown expectation. */
-export function installProtocolChecks(app: FastifyInstance): void {
-  app.addHook('onRequest', async (request) => {
+/** Installs what happens to requests that cannot be parsed, that have no host, and that have an unknown expectation. */
+export function installProtocolChecks(app: FastifyInstance, logger: Logger): void {
+  const latest = new WeakMap<Socket, { readonly request: IncomingMessage; readonly answer: ServerResponse }>();
+  app.addHook('onRequest', async (request, reply) => {
+    latest.set(request.raw.socket, { request: request.raw, answer: reply.raw });
     // RFC 9112, section 3.2. Node's own check (`requireHostHeader`) is off: its answer has no body and no request id.
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
       throw new ProblemError('bad-request', 'the request has no Host header');
@@ -18,10 +21,23 @@ export function installProtocolChecks(app: FastifyInstance): void {
   });
   // RFC 9110, section 10.1.1, lets a server ignore an expectation that it does not know.
   app.server.on('checkExpectation', (request, response) => void app.server.emit('request', request, response));
+  const isAnswered = (socket: Socket): boolean => {
+    const { request, answer } = latest.get(socket) ?? {};
+    return request?.complete === false && answer?.headersSent === true;
+  };
+  // In place of Fastify's own.
+  app.server.removeAllListeners('clientError').on('clientError', unreadableRequestHandler(logger, isAnswered));
 }
 
-/** For Fastify's `clientErrorHandler`: answers a request that could not even be parsed, once, and closes its connection. */
-export function unreadableRequestHandler(logger: Logger): (error: ParseError, socket: Socket) => void {
+/**
+ * Answers a request that could not even be parsed, once, and closes its connection. `isAnswered` tells whether the
+ * request that is being read on a connection has its answer, or the head of it: a second one would be taken for a part of it,
+ * or for the answer to the next request.
+ */
+function unreadableRequestHandler(
+  logger: Logger,
+  isAnswered: (socket: Socket) => boolean,
+): (error: ParseError, socket: Socket) => void {
   const answered = new WeakSet<Socket>();
   return (error, socket) => {
     // Node reports every further chunk of what it cannot read as another error.
@@ -30,6 +46,11 @@ export function unreadableRequestHandler(logger: Logger): (error: ParseError, so
     // A client that has gone needs no answer.
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
+      return;
+    }
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    if (isAnswered(socket)) {
+      socket.end();
       return;
     }
     const code = problemOf(error);
@@ -41,7 +62,6 @@ export function unreadableRequestHandler(logger: Logger): (error: ParseError, so
       `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nX-Request-Id: ${requestId}\r\n` +
         `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     );
-    setTimeout(() => socket.destroy(), LINGER_MS).unref();
   };
 }
 

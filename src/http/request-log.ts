@@ -10,6 +10,8 @@ declare module 'fastify' {
     saveLog: SaveLog | null;
     /** How much a feed delivered, for the log line. */
     feedLog: { readonly events: number } | null;
+    /** Set by a route that calls `recordRequest` itself: of an answer that is cut the framework tells never, or too early. */
+    isRecordedByRoute: boolean;
     /** Why the answer is an error. */
     failure: Error | null;
   }
@@ -35,6 +37,7 @@ const OTHER_METHOD = 'other';
 export function installRequestLog(app: FastifyInstance, logger: Logger, metrics: CommonMetrics): void {
   app.decorateRequest('saveLog', null);
   app.decorateRequest('feedLog', null);
+  app.decorateRequest('isRecordedByRoute', false);
   app.decorateRequest('failure', null);
   for (const status of [400, 404]) metrics.httpRequestDuration.zero(labelsOf(OTHER_METHOD, UNKNOWN_ROUTE, status));
   app.addHook('onRoute', ({ method, url, config }) => {
@@ -42,7 +45,9 @@ export function installRequestLog(app: FastifyInstance, logger: Logger, metrics:
       for (const name of [method].flat()) metrics.httpRequestDuration.zero(labelsOf(name, url, status));
     }
   });
-  app.addHook('onResponse', async (request, reply) => recordRequest(request, reply, logger, metrics));
+  app.addHook('onResponse', async (request, reply) => {
+    if (!request.isRecordedByRoute) recordRequest(request, reply, logger, metrics);
+  });
 }
 
 /** Writes the log line of a request that is answered, and measures it. */

@@ -95,6 +95,30 @@ describe('a request that cannot be parsed is answered with a problem and its con
   });
 });
 
+const chunked = (path: string, type: string) =>
+  `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`;
+
+describe('a body that cannot be parsed', () => {
+  test('is answered with a problem', async () => {
+    const answer = await exchange(chunked('/v1/items', 'application/json'), 'zz\r\n');
+    expect(answer.headers['connection']).toBe('close');
+    problemInBody(answer, '/', 400, 'bad-request');
+  });
+
+  test.each([
+    ['a stream that is being answered', '/v1/items/batch', 'HTTP/1.1 200 OK'],
+    ['an answer that did not wait for it', '/nowhere', 'HTTP/1.1 404 Not Found'],
+  ])('ends %s, and nothing is written behind', async (_name, path, status) => {
+    const { socket, received, ended } = await open();
+    socket.write(chunked(path, 'application/x-ndjson'));
+    await vi.waitFor(() => expect(received()).toContain('\r\n\r\n'), SOON);
+    socket.write('zz\r\n');
+    await ended;
+    socket.destroy();
+    expect(received().match(/HTTP\/1\.1 .*(?=\r)/g)).toEqual([status]);
+  });
+});
+
 describe('what Node would answer by itself', () => {
   test('400 for HTTP/1.1 without Host', async () => {
     const answer = await exchange('GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n');
@@ -215,6 +239,17 @@ describe('408 for a body that is late', () => {
     expect(answer.headers['connection']).toBe('close');
     problemInBody(answer, '/', 408, 'request-timeout');
     expect(service.items.saves).toEqual([]);
+  });
+
+  test('and so is one whose answer did not wait for its body', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { socket, received } = await open();
+    socket.write(`${head.replace('/v1/items', '/nowhere')}{"con`);
+    await vi.waitFor(() => expect(received()).toContain('404'), SOON);
+    vi.advanceTimersByTime(15_000);
+    vi.useRealTimers();
+    await vi.waitFor(async () => expect(await openConnections()).toBe(0), SOON);
+    socket.destroy();
   });
 
   test('but not for one that is being saved for longer', async () => {
