@@ -1,12 +1,21 @@
 // items import: sends a file of lines, and goes on where an earlier call stopped.
 import { randomUUID } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, type Context, EXIT, onlyArgument, textOf, UsageError } from './command.ts';
 import { FailedLines } from './failed-lines.ts';
 import { countsText, ImportProgress } from './import-progress.ts';
 import { runImport } from './import-run.ts';
-import { type ImportState, markOf, newState, obstacle, readState, writeState } from './import-state.ts';
+import {
+  type FileMark,
+  type ImportState,
+  isSameFile,
+  markOf,
+  newState,
+  obstacle,
+  readState,
+  writeState,
+} from './import-state.ts';
 
 const SAVE_EVERY_MS = 1_000;
 const CHUNK_BYTES = 262_144;
@@ -40,16 +49,18 @@ async function importFile(context: Context, path: string): Promise<number> {
   await using file = await open(path);
   const given = { url, mode: modeOf(context), file: await markOf(file) };
   const state = await stateFor(context, statePath, given);
-  const { sizeBytes } = given.file;
-  const { offsetBytes: start } = state;
-  // Only what the mark covers: what is appended meanwhile belongs to another import.
-  const chunks =
-    start >= sizeBytes
-      ? nothing()
-      : file.createReadStream({ start, end: sizeBytes - 1, highWaterMark: CHUNK_BYTES, autoClose: false });
-  return await run(context, state, chunks as AsyncIterable<Uint8Array>, failedPath, (now) =>
+  return await run(context, state, chunksOf(file, given.file, state.offsetBytes), failedPath, (now) =>
     writeState(statePath, now),
   );
+}
+
+/** Throws at the end when the file is not the one that was begun: what was read of it is then a mixture, or a part. */
+async function* chunksOf(file: FileHandle, mark: FileMark, start: number): AsyncGenerator<Uint8Array> {
+  const end = mark.sizeBytes - 1;
+  const options = { start, end, highWaterMark: CHUNK_BYTES, autoClose: false };
+  if (start <= end) yield* file.createReadStream(options) as AsyncIterable<Uint8Array>;
+  if (isSameFile(await markOf(file), mark)) return;
+  throw new UsageError('The file was changed while it was imported. --restart imports it as it is now.');
 }
 
 async function importStdin(context: Context): Promise<number> {
@@ -91,6 +102,7 @@ async function run(
   const isQuiet = values['quiet'] === true;
   const startedAtMs = performance.now();
   const failed = await FailedLines.open(failedPath, state.failedBytes);
+  let canGoOn = state.file !== null;
   try {
     // Before the first line: should this run die at once, the next one must know its key.
     await save(state);
@@ -106,6 +118,9 @@ async function run(
       onInterruption: (error, pauseMs) =>
         progress.note(`${error.message}; going on behind line ${state.lines} in ${(pauseMs / 1_000).toFixed(1)} s.`),
     });
+  } catch (error) {
+    if (error instanceof UsageError) canGoOn = false;
+    throw error;
   } finally {
     await failed.close();
     const { counts, lines, offsetBytes: bytes, isFinished: finished } = state;
@@ -115,7 +130,7 @@ async function run(
     else if (!isQuiet) {
       output.say(`${finished ? 'Done' : 'Stopped'} behind line ${lines}: ${countsText(counts)}`);
       if (failedFile !== null) output.say(`Lines that could not be saved: ${failedFile}`);
-      if (!finished && state.file !== null) output.say('The same command goes on from here.');
+      if (!finished && canGoOn) output.say('The same command goes on from here.');
     }
   }
   return state.counts.failed === 0 ? EXIT.ok : EXIT.failed;
@@ -123,5 +138,3 @@ async function run(
 
 const modeOf = ({ values }: Context): ImportState['mode'] =>
   values['raw-lines'] === true ? 'raw-lines' : 'json-lines';
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -76,9 +76,13 @@ export async function markOf(handle: FileHandle): Promise<FileMark> {
   return { sizeBytes: size, modifiedMs: Math.round(mtimeMs), headSha256 };
 }
 
+export function isSameFile(a: FileMark | null, b: FileMark | null): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
 /** Why an import cannot go on from a state, or null. */
 export function obstacle(state: ImportState, now: Pick<ImportState, 'url' | 'mode' | 'file'>): string | null {
-  if (JSON.stringify(state.file) !== JSON.stringify(now.file)) return 'the file has changed since';
+  if (!isSameFile(state.file, now.file)) return 'the file has changed since';
   if (state.url !== now.url) return `it went to ${state.url}`;
   return state.mode === now.mode ? null : `it read ${state.mode}`;
 }

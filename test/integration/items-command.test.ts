@@ -1,5 +1,5 @@
 // The items command as scripts and people use it: output, exit codes, signals, broken pipes.
-import { mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -165,4 +165,26 @@ test('tail prints what comes until it is interrupted, and says where to go on', 
     stderr: 'Go on with: --after c7\n',
   });
   expect(service.requests.at(-1)?.line).toBe('GET /v1/items/feed?after=latest');
+});
+
+describe('import of a file that changes meanwhile is not told as finished', () => {
+  const LINES = 20_000;
+
+  test.each<[string, (path: string) => Promise<void>]>([
+    ['cut short', (path) => truncate(path, 300_000)],
+    ['written anew', (path) => writeFile(path, `${contents(LINES, 'anew').join('\n')}\n`)],
+    ['appended to', (path) => appendFile(path, '{"content":"more"}\n')],
+  ])('%s', async (how, change) => {
+    const path = await fileOf(`${how}.ndjson`, contents(LINES, how));
+    service.faults.push({ status: 503, headers: { 'retry-after': '1' } });
+    const before = service.requests.length;
+    const running = startItems(service.url, ['import', path, '--json']);
+    // Until it comes back, no more than a window of lines is read.
+    await expect.poll(() => service.requests.length, { timeout: 10_000 }).toBeGreaterThan(before);
+    await change(path);
+    const { code, stdout, stderr } = await running.ended;
+    expect({ code, stderr }).toEqual({ code: 2, stderr: matching(/changed while it was imported/) });
+    expect(JSON.parse(stdout)).toMatchObject({ finished: false });
+    expect(await items(service.url, 'import', path)).toMatchObject({ code: 2, stderr: matching(/--restart/) });
+  });
 });
