@@ -52,8 +52,8 @@ export async function feedRoute(app: FastifyInstance, deps: FeedDeps): Promise<v
       // nginx would keep events until a buffer is full.
       'x-accel-buffering': 'no',
     });
-    // The answer to HEAD is never sent a body, and would wait for the end of one for ever.
-    if (request.method === 'HEAD') return reply.send('');
+    // The answer to HEAD is never sent a body, and would wait for the end of one for ever. A text would announce its length.
+    if (request.method === 'HEAD') return reply.send(Readable.from([]));
     if (consumers >= maxFeedConsumers) {
       throw new ProblemError(
         'overloaded',

@@ -125,6 +125,7 @@ test('HEAD is answered like GET, without reading', async () => {
   const answer = await service.app.inject({ method: 'HEAD', url: '/v1/items/feed' });
   expect(answer.statusCode).toBe(200);
   expect(answer.headers['content-type']).toMatch(/^text\/event-stream/);
+  expect(answer.headers).not.toHaveProperty('content-length');
   expect((await service.app.inject({ method: 'HEAD', url: '/v1/items/feed?after=x' })).statusCode).toBe(422);
   expect(feed.opened).toEqual([]);
 });
