@@ -1,7 +1,10 @@
 // The lines that are read from their source and not answered yet: a bounded number, filled as answers make room.
 
-/** A line to be sent, or with `bytes` null one that only keeps its place among the results. */
-export type OutLine<T> = { readonly bytes: Uint8Array | null; readonly tag: T };
+/**
+ * A line to be sent, or with `bytes` null one that only keeps its place among the results. `heldBytes`: what such a line
+ * takes in memory all the same.
+ */
+export type OutLine<T> = { readonly bytes: Uint8Array | null; readonly heldBytes?: number; readonly tag: T };
 export type Numbered<T> = OutLine<T> & { readonly number: number };
 
 export type WindowLimits = { readonly maxLines: number; readonly maxBytes: number };
@@ -55,7 +58,7 @@ export class LineWindow<T> {
   /** Takes the oldest line out. */
   shift(): Numbered<T> | undefined {
     const line = this.#lines.shift();
-    this.#bytes -= line?.bytes?.length ?? 0;
+    this.#bytes -= line === undefined ? 0 : sizeOf(line);
     this.wake();
     return line;
   }
@@ -83,7 +86,7 @@ export class LineWindow<T> {
         if (done === true) break;
         const number = value.bytes === null ? this.#nextNumber : this.#nextNumber++;
         this.#lines.push({ ...value, number });
-        this.#bytes += value.bytes?.length ?? 0;
+        this.#bytes += sizeOf(value);
         this.wake();
       }
     } catch (reason) {
@@ -93,3 +96,5 @@ export class LineWindow<T> {
     this.wake();
   }
 }
+
+const sizeOf = ({ bytes, heldBytes = 0 }: OutLine<unknown>): number => bytes?.length ?? heldBytes;

@@ -36,7 +36,7 @@ export async function* importLines(
     const sent = isBlank(bytes) ? null : toBody(read, mode);
     const failure = sent !== null && 'code' in sent ? sent : null;
     const tag = { line, endBytes, bytes: bytes.subarray(0, MAX_KEPT_BYTES), failure };
-    return { bytes: sent === null || 'code' in sent ? null : sent, tag };
+    return { bytes: sent === null || 'code' in sent ? null : sent, heldBytes: tag.bytes.length, tag };
   };
   for await (const chunk of chunks) for (const read of splitter.push(chunk)) yield toOut(read);
   const last = splitter.end();

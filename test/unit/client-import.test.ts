@@ -2,13 +2,16 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FailedLines } from '../../client/cli/failed-lines.ts';
 import { countsText, progressLine } from '../../client/cli/import-progress.ts';
+import { importLines } from '../../client/cli/import-lines.ts';
 import { runImport } from '../../client/cli/import-run.ts';
 import { type ImportState, newState, obstacle, readState, writeState } from '../../client/cli/import-state.ts';
 import { ItemsClient } from '../../client/items-client.ts';
+import { LineWindow } from '../../client/line-window.ts';
 import { type Fault, ScriptedService } from '../support/scripted-service.ts';
 
 let dir: string;
@@ -120,6 +123,21 @@ describe('raw lines', () => {
     expect(state.counts).toEqual({ saved: 1, replayed: 0, duplicates: 0, failed: 4, blank: 6_000 });
     expect(state).toMatchObject({ lines: 6_005, nextNumber: 2 });
   });
+});
+
+test('lines that cannot be sent take no more memory than those that can', async () => {
+  const taken = { lines: 0 };
+  const chunks = async function* (): AsyncGenerator<Uint8Array> {
+    for (; taken.lines < 100; taken.lines++) yield Buffer.from(`${'x'.repeat(409_601)}\n`);
+  };
+  const window = new LineWindow(importLines(chunks(), start()), 1, { maxLines: 2_000, maxBytes: 1_000_000 });
+  // Until it reads no further.
+  for (let before = -1; before < taken.lines || before === 0;) {
+    before = taken.lines;
+    await setImmediate();
+  }
+  expect(window.lines).toHaveLength(3);
+  window.stop();
 });
 
 describe('a state', () => {
