@@ -35,6 +35,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // Whoever read our output has seen enough, as "items export | head" does.
   process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed);
 });
+// Nobody reads what is said to people: no reason to give up what is being done.
+process.stderr.on('error', () => {});
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {

@@ -102,6 +102,16 @@ describe('import', () => {
     expect(JSON.parse(stdout)).toMatchObject({ saved: 2, duplicates: 1, failed: 0, finished: true });
   });
 
+  test('does not care whether somebody reads what it says', async () => {
+    const path = await fileOf('unread.ndjson', contents(100, 'unread'));
+    service.faults.push({ cutAt: 10 }, { cutAt: 10 });
+    const running = startItems(service.url, ['import', path, '--json']);
+    running.process.stderr?.destroy();
+    const { code, stdout } = await running.ended;
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ finished: true, lines: 100 });
+  });
+
   test('interrupted says so, and the same command goes on; not with another file', async () => {
     const path = await fileOf('long.ndjson', contents(3_000, 'long'));
     // The second request gets no answer, so the interruption is in the middle.
