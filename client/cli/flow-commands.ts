@@ -43,7 +43,8 @@ export const tail: Command = {
                       --json: {"cursor": …, "item": …} a line`,
   options: { after: { type: 'string' }, 'from-start': { type: 'boolean', default: false } },
   deadlineSeconds: 60,
-  async run({ client, output, signal, values }) {
+  async run({ client, output, signal, values, positionals }) {
+    if (positionals.length > 0) throw new UsageError('items tail takes no arguments.');
     const given = textOf(values, 'after');
     const fromStart = values['from-start'] === true;
     if (given !== undefined && fromStart) throw new UsageError('Give --after or --from-start, not both.');

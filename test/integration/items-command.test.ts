@@ -47,6 +47,7 @@ describe('help and mistakes', () => {
     ['JSON that is none', ['find', '--json-content', '{} , 1'], 2, /is not JSON/],
     ['erasing without --yes', ['delete', '1-1-1'], 2, /say --yes/],
     ['resuming standard input', ['import', '-', '--state', 'x'], 2, /cannot be resumed/],
+    ['an argument too many', ['tail', 'x'], 2, /takes no arguments/],
     ['no such item', ['get', '1-1-1'], 4, /no item 1-1-1/],
     ['nobody there', ['stats', '--url', 'http://127.0.0.1:9999', '--deadline', '1'], 3, /no answer/],
   ])('%s', async (_name, args, expected, message) => {
