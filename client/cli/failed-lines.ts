@@ -46,7 +46,10 @@ export class FailedLines {
     if (this.#bufferedBytes === 0) return this.#bytes;
     this.#file ??= await open(this.path, 'w');
     const whole = Buffer.concat(this.#buffered);
-    await this.#file.write(whole, 0, whole.length, this.#bytes);
+    // A disk that gets full takes a part, and only then refuses.
+    for (let at = 0; at < whole.length;) {
+      at += (await this.#file.write(whole, at, whole.length - at, this.#bytes + at)).bytesWritten;
+    }
     this.#bytes += whole.length;
     this.#buffered = [];
     this.#bufferedBytes = 0;

@@ -66,6 +66,13 @@ export const tail: Command = {
 const onlyContent = ({ content }: Item): Pick<Item, 'content'> => ({ content });
 
 async function write({ output }: Context, file: FileHandle | null, lines: string): Promise<void> {
-  if (file === null) await output.line(lines);
-  else await file.write(`${lines}\n`);
+  if (file === null) return await output.line(lines);
+  const { size } = await file.stat();
+  try {
+    await file.appendFile(`${lines}\n`);
+  } catch (error) {
+    // Half a page would stand before the same page when the export goes on. A device cannot be cut.
+    await file.truncate(size).catch(() => {});
+    throw error;
+  }
 }

@@ -153,6 +153,21 @@ describe('export', () => {
     expect(stdout.trimEnd().split('\n')).toHaveLength(2);
   });
 
+  test('that finds the disk full says where to go on, and goes on there', async () => {
+    const path = join(dir, 'full.ndjson');
+    for (const line of contents(3_000, 'full')) service.save(line, line);
+    // Of the second page a part fits.
+    const { code, stderr } = await startItems(service.url, ['export', '--out', path], '', '-f 320').ended;
+    expect({ code, stderr }).toEqual({ code: 1, stderr: matching(/Go on with: --after 1000\n/) });
+    expect((await readFile(path, 'utf8')).split('\n')).toHaveLength(1_001);
+    expect(await items(service.url, 'export', '--out', path, '--after', '1000')).toMatchObject({ code: 0 });
+    const ids = (await readFile(path, 'utf8'))
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { id: string }).id);
+    expect(ids).toEqual([...service.stored.values()].map(({ item }) => item.id));
+  });
+
   test('ends quietly when its reader has seen enough', async () => {
     const running = startItems(service.url, ['export']);
     running.process.stdout?.destroy();

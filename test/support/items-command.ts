@@ -13,10 +13,14 @@ export type Ended = {
 
 export type Running = { readonly process: ChildProcess; readonly ended: Promise<Ended> };
 
-/** Starts it. Standard input is empty unless there is `input`. */
-export function startItems(url: string, args: readonly string[], input = ''): Running {
+/** Starts it. Standard input is empty unless there is `input`. `limit` is a limit of the shell, as `ulimit` takes it. */
+export function startItems(url: string, args: readonly string[], input = '', limit = '-c 0'): Running {
   const { ITEMS_API_KEY: _, ...env } = process.env;
-  const child = spawn(process.execPath, [MAIN, ...args], { env: { ...env, ITEMS_URL: url }, stdio: 'pipe' });
+  const command = [process.execPath, MAIN, ...args];
+  const child = spawn('sh', ['-c', `ulimit ${limit}; exec "$@"`, 'sh', ...command], {
+    env: { ...env, ITEMS_URL: url },
+    stdio: 'pipe',
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
