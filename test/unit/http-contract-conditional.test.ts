@@ -57,6 +57,7 @@ describe.each([
       // RFC 9110, section 15.4.5: what a 200 would have said of caching.
       for (const name of ['etag', 'cache-control']) expect(answer.headers[name]).toBe(plain.headers[name]);
       expect('content-type' in answer.headers).toBe(status === 200);
+      expect('content-length' in answer.headers).toBe(status === 200);
     }
   });
 });
