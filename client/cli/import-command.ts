@@ -4,6 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, type Context, EXIT, onlyArgument, textOf, UsageError } from './command.ts';
 import { FailedLines } from './failed-lines.ts';
+import { lockImport } from './import-lock.ts';
 import { countsText, ImportProgress } from './import-progress.ts';
 import { runImport } from './import-run.ts';
 import {
@@ -46,7 +47,9 @@ async function importFile(context: Context, path: string): Promise<number> {
   const { values, url } = context;
   const statePath = textOf(values, 'state') ?? `${path}.items-import.json`;
   const failedPath = textOf(values, 'failed') ?? `${path}.failed.ndjson`;
-  await using file = await open(path);
+  await using held = new AsyncDisposableStack();
+  const file = held.use(await open(path));
+  held.use(await lockImport(`${statePath}.lock`));
   const given = { url, mode: modeOf(context), file: await markOf(file) };
   const state = await stateFor(context, statePath, given);
   return await run(context, state, chunksOf(file, given.file, state.offsetBytes), failedPath, (now) =>

@@ -1,5 +1,5 @@
 // The items command as scripts and people use it: output, exit codes, signals, broken pipes.
-import { appendFile, mkdtemp, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -138,6 +138,23 @@ describe('import', () => {
     const { code, stdout } = await items(service.url, 'import', path, '--json');
     const { saved, replayed, duplicates } = JSON.parse(stdout) as Record<string, number>;
     expect({ code, kept: (saved ?? 0) + (replayed ?? 0), duplicates }).toEqual({ code: 0, kept: 3_000, duplicates: 0 });
+  });
+
+  test('is refused while another one has the file, and goes on at once when that one was killed', async () => {
+    const path = await fileOf('twice.ndjson', contents(10, 'twice'));
+    service.faults.push({ hangs: true });
+    const before = service.requests.length;
+    const running = startItems(service.url, ['import', path]);
+    await expect.poll(() => service.requests.length, { timeout: 10_000 }).toBe(before + 1);
+    expect(await items(service.url, 'import', path)).toMatchObject({
+      code: 2,
+      stderr: matching(/^items: Process \d+ imports this file/),
+    });
+    running.process.kill('SIGKILL');
+    await running.ended;
+    const { code, stdout } = await items(service.url, 'import', path, '--json');
+    expect({ code, ...(JSON.parse(stdout) as object) }).toMatchObject({ code: 0, finished: true, lines: 10 });
+    expect(await readdir(dir)).not.toContain('twice.ndjson.items-import.json.lock');
   });
 });
 
