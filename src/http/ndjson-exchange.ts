@@ -19,6 +19,12 @@ export type ExchangeOptions = {
  */
 export type ExchangeEnd = 'complete' | 'stopped' | 'gone';
 
+/**
+ * A write is done when all of it is gone: larger ones would make a slow reader look like one who takes nothing, and the
+ * answers would wait in the output in place of the window, which is bounded.
+ */
+const WRITE_LENGTH = 65_536;
+
 export class NdjsonExchange {
   readonly #input: Readable;
   readonly #output: Writable;
@@ -101,11 +107,22 @@ export class NdjsonExchange {
   }
 
   #flush(): void {
-    if (this.#outputIsFull && this.#end !== 'gone') return;
-    const answers = this.#window.take();
-    if (answers.length > 0 && this.#end !== 'gone') this.#outputIsFull = !this.#output.write(answers.join(''));
+    while (this.#window.isReady && (!this.#outputIsFull || this.#end === 'gone')) {
+      const text = this.#takeText();
+      if (this.#end !== 'gone') this.#outputIsFull = !this.#output.write(text);
+    }
     if (this.#end === null) this.#pump();
     this.#settle();
+  }
+
+  /** Answers that are known, as many as make a write. */
+  #takeText(): string {
+    let text = '';
+    for (let answer = this.#window.take(); answer !== undefined; answer = this.#window.take()) {
+      text += answer;
+      if (text.length >= WRITE_LENGTH) break;
+    }
+    return text;
   }
 
   #finish(end: ExchangeEnd): void {

@@ -36,20 +36,16 @@ export class OrderedWindow<T> {
     return this.#slots[this.#head]?.answer !== undefined;
   }
 
-  /** Takes the answers that are known, in order, up to the first that is not. */
-  take(): T[] {
-    const taken: T[] = [];
-    for (;;) {
-      const slot = this.#slots[this.#head];
-      if (slot?.answer === undefined) break;
-      taken.push(slot.answer);
-      this.#bytes -= slot.bytes;
-      this.#head++;
-    }
+  /** Takes the next answer in order, or undefined while it is not known. */
+  take(): T | undefined {
+    const slot = this.#slots[this.#head];
+    if (slot?.answer === undefined) return undefined;
+    this.#bytes -= slot.bytes;
+    this.#head++;
     if (this.#head >= COMPACT_AT || this.isEmpty) {
       this.#slots.splice(0, this.#head);
       this.#head = 0;
     }
-    return taken;
+    return slot.answer;
   }
 }

@@ -3,6 +3,12 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { OrderedWindow, type Slot } from '../../src/items/ordered-window.ts';
 
+function takeAll<T>(window: OrderedWindow<T>): T[] {
+  const taken: T[] = [];
+  for (let next = window.take(); next !== undefined; next = window.take()) taken.push(next);
+  return taken;
+}
+
 test('whatever the order in which answers come, they are taken in the order of the questions, each once', () => {
   const steps = fc.array(fc.oneof(fc.constant('ask' as const), fc.constant('take' as const), fc.nat()), {
     maxLength: 5_000,
@@ -16,11 +22,11 @@ test('whatever the order in which answers come, they are taken in the order of t
       let asked = 0;
       for (const step of plan) {
         if (step === 'ask') open.push({ slot: window.reserve(1), n: asked++ });
-        else if (step === 'take') taken.push(...window.take());
+        else if (step === 'take') taken.push(...takeAll(window));
         else for (const { slot, n } of open.splice(step % (open.length + 1), 1)) slot.answer = n;
       }
       for (const { slot, n } of open) slot.answer = n;
-      taken.push(...window.take());
+      taken.push(...takeAll(window));
       expect(taken).toEqual(Array.from({ length: asked }, (_, n) => n));
       expect(window.isEmpty).toBe(true);
     }),
@@ -37,11 +43,11 @@ test('it is full by count or by bytes, until answers are taken', () => {
   expect(window.hasRoom(limits)).toBe(false);
   second.answer = 'b';
   expect(window.isReady).toBe(false);
-  expect(window.take()).toEqual([]);
+  expect(window.take()).toBeUndefined();
   expect(window.hasRoom(limits)).toBe(false);
   first.answer = 'a';
   expect(window.isReady).toBe(true);
-  expect(window.take()).toEqual(['a', 'b']);
+  expect(takeAll(window)).toEqual(['a', 'b']);
   for (const n of [1, 2, 3]) {
     expect(window.hasRoom(limits), `${n}`).toBe(true);
     window.reserve(0);
