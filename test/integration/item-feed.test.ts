@@ -140,15 +140,21 @@ test('what was erased is left out, in the middle and at the end', async () => {
 });
 
 test('twenty readers of large items at once, each at another place, keep the connection', async () => {
-  await using own = await openTestStore();
-  const texts = numbered('large', 60).map((text) => text.padEnd(65_536, 'x'));
+  await using redis = await ownRedisSet({ downAfterMs: 60_000 });
+  await using own = await openTestStore({ access: accessTo(redis.set.sentinels) });
+  const master = await redisAtMaster(redis.set.sentinels);
+  using cleanup = new DisposableStack();
+  cleanup.defer(() => master.disconnect());
+  // Read without a bound, about 50 MB would have to wait in Redis at once.
+  await master.config('SET', 'client-output-buffer-limit', `normal ${24 * 1024 * 1024} 0 0`);
+  const texts = numbered('large', 160).map((text) => text.padEnd(65_536, 'x'));
   for (let n = 0; n < texts.length; n += 20) await saveAll(own, ...texts.slice(n, n + 20));
-  const all = await withReader(own, 'beginning', (reader) => read(reader, 60));
+  const all = await withReader(own, 'beginning', (reader) => read(reader, 160));
   const readers = Array.from({ length: 20 }, (_, n) =>
-    withReader(own, (all[n] as FeedEvent).cursor, (reader) => read(reader, 59 - n)),
+    withReader(own, (all[n] as FeedEvent).cursor, (reader) => read(reader, 159 - n)),
   );
   expect((await Promise.all(readers)).map(({ length }) => length)).toEqual(
-    Array.from({ length: 20 }, (_, n) => 59 - n),
+    Array.from({ length: 20 }, (_, n) => 159 - n),
   );
   expect(own.seen.filter((line) => /^(down|failed)/.test(line))).toEqual([]);
 });
