@@ -5,7 +5,9 @@ const REDRAW_MS = 200;
 const LINE_MS = 5_000;
 /** The rate is that of so many last redraws, about five seconds. */
 const RATE_SAMPLES = 25;
-const BAR_WIDTH = 20;
+const MAX_BAR_WIDTH = 20;
+/** A shorter one says less than the room that it takes. */
+const MIN_BAR_WIDTH = 5;
 
 type Sample = { readonly atMs: number; readonly lines: number; readonly bytes: number };
 type Stream = { readonly isTTY?: boolean; readonly columns?: number; write(text: string): unknown };
@@ -42,15 +44,22 @@ export class ImportProgress implements Disposable {
 
   #draw(): void {
     this.#sample();
-    const text = progressLine(this.#state, this.#samples);
-    if (this.#stream.isTTY !== true) this.#stream.write(`${text}\n`);
+    if (this.#stream.isTTY !== true) return void this.#stream.write(`${progressLine(this.#state, this.#samples)}\n`);
     // A line that is longer than the terminal would scroll with each redraw.
-    else this.#stream.write(`\r\x1b[2K${text.slice(0, (this.#stream.columns ?? 80) - 1)}`);
+    const width = (this.#stream.columns ?? 80) - 1;
+    this.#stream.write(`\r\x1b[2K${progressLine(this.#state, this.#samples, width).slice(0, width)}`);
   }
 }
 
-/** What a person sees of a state, with the rate between the first and the last sample. */
-export function progressLine({ file, offsetBytes, counts }: ImportState, samples: readonly Sample[]): string {
+/**
+ * What a person sees of a state, with the rate between the first and the last sample. Where there is little room it is
+ * the bar that gives way, and not the counts.
+ */
+export function progressLine(
+  { file, offsetBytes, counts }: ImportState,
+  samples: readonly Sample[],
+  width = Infinity,
+): string {
   const first = samples[0];
   const last = samples.at(-1);
   const seconds = first === undefined || last === undefined ? 0 : (last.atMs - first.atMs) / 1_000;
@@ -59,10 +68,12 @@ export function progressLine({ file, offsetBytes, counts }: ImportState, samples
   const parts = [`${grouped(perSecond(({ lines }) => lines))}/s`, countsText(counts)];
   if (file === null) return [size(offsetBytes), ...parts].join('  ');
   const share = file.sizeBytes === 0 ? 1 : offsetBytes / file.sizeBytes;
-  const bar = '#'.repeat(Math.floor(share * BAR_WIDTH)).padEnd(BAR_WIDTH, '-');
   const bytesPerSecond = perSecond(({ bytes }) => bytes);
   const left = bytesPerSecond === 0 ? 'stalled' : `${duration((file.sizeBytes - offsetBytes) / bytesPerSecond)} left`;
-  return [`[${bar}] ${Math.floor(share * 100)}% of ${size(file.sizeBytes)}`, left, ...parts].join('  ');
+  const text = [`${Math.floor(share * 100)}% of ${size(file.sizeBytes)}`, left, ...parts].join('  ');
+  const barWidth = Math.min(MAX_BAR_WIDTH, width - text.length - '[] '.length);
+  if (barWidth < MIN_BAR_WIDTH) return text;
+  return `[${'#'.repeat(Math.floor(share * barWidth)).padEnd(barWidth, '-')}] ${text}`;
 }
 
 /** `replayed` is told only when there are some: few who read it have an import that was stopped. */

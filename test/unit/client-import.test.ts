@@ -179,6 +179,9 @@ test('the progress says how far, how fast and how long', () => {
   expect(progressLine(state, samples)).toBe(
     '[#####---------------] 25% of 2.0 GB  1:15 left  50,000/s  saved 1,234,567  duplicates 12  failed 1',
   );
+  const text = '25% of 2.0 GB  1:15 left  50,000/s  saved 1,234,567  duplicates 12  failed 1';
+  expect(progressLine(state, samples, 90)).toBe(`[##---------] ${text}`);
+  expect(progressLine(state, samples, 79)).toBe(text);
   expect(progressLine({ ...state, file: null }, [])).toMatch(/^500\.0 MB {2}0\/s/);
   expect(countsText({ ...state.counts, replayed: 3 })).toContain('replayed 3');
 });
