@@ -47,6 +47,8 @@ async function importFile(context: Context, path: string): Promise<number> {
   const { values, url } = context;
   const statePath = textOf(values, 'state') ?? `${path}.items-import.json`;
   const failedPath = textOf(values, 'failed') ?? `${path}.failed.ndjson`;
+  const own = [path, resolve(statePath), resolve(failedPath)];
+  if (new Set(own).size < own.length) throw new UsageError('FILE, --state and --failed must be three files.');
   await using held = new AsyncDisposableStack();
   const file = held.use(await open(path));
   held.use(await lockImport(`${statePath}.lock`));

@@ -96,6 +96,13 @@ describe('import', () => {
     expect(await items(service.url, 'import', path, '--quiet')).toMatchObject({ stdout: '', stderr: '' });
   });
 
+  test.each(['--state', '--failed'])('never writes %s over the file itself', async (option) => {
+    const path = await fileOf('own.ndjson', contents(1, 'own'));
+    const { code, stderr } = await items(service.url, 'import', path, option, path, '--restart');
+    expect({ code, stderr }).toEqual({ code: 2, stderr: matching(/three files/) });
+    expect(await readFile(path, 'utf8')).toBe('{"content":"own 0"}\n');
+  });
+
   test('from standard input', async () => {
     const { ended } = startItems(service.url, ['import', '-', '--raw-lines', '--json'], 'raw 1\r\nraw 2\nraw 1');
     const { code, stdout } = await ended;
