@@ -43,6 +43,8 @@ export class SaveQueue {
   readonly #byContent = new Map<string, PendingSave>();
   readonly #gathering = new Gathering();
   #commitInFlight = false;
+  /** What failed and waits to be tried again. */
+  #failed: PendingSave[] = [];
   #pending = 0;
   #closed = false;
   readonly #idle = new Set<() => void>();
@@ -146,13 +148,21 @@ export class SaveQueue {
       this.#end(save);
       return;
     }
-    void clock.delay(RETRY_DELAY_MS + random() * RETRY_JITTER_MS).then(() => this.#goOn(save));
+    // All of them together: each by itself was a lock and a commit of its own, and 2,000 lines of a stream that waited for
+    // a failover kept the process so busy with those that it did not get to connecting.
+    if (this.#failed.push(save) > 1) return;
+    void clock.delay(RETRY_DELAY_MS + random() * RETRY_JITTER_MS).then(() => this.#goOn());
   }
 
-  #goOn(save: PendingSave): void {
-    // While it waits, the lock is tried before the store is asked: in between it may have become free.
-    if (save.wait === null) this.#enqueue(save);
-    else void this.#tryLock(save, save.wait);
+  #goOn(): void {
+    const saves = this.#failed;
+    this.#failed = [];
+    for (const save of saves) {
+      // While it waits, the lock is tried before the store is asked: in between it may have become free.
+      if (save.wait === null) this.#gathering.add(save);
+      else void this.#tryLock(save, save.wait);
+    }
+    this.#pump();
   }
 
   /** The store was asked in vain, so this is where a wait ends; until then lock and store are tried in turns. */

@@ -20,6 +20,7 @@ type World = {
   /** Tells instances that share a Redis apart. */
   name?: string;
   validForMs?: number;
+  random?: () => number;
   probe?: Probe;
 };
 
@@ -28,7 +29,7 @@ type RequestOptions = { token?: string; kind?: TokenKind; key?: string; deadline
 /** A queue over a store, locks and a clock that the test governs. `late` are the answers that no commit has counted. */
 export function setUp(world: World = {}) {
   const { maxPendingSaves = 100, redis = new FakeRedis(), clock = new VirtualClock(), validForMs = 10_000 } = world;
-  const { name = 'me', probe } = world;
+  const { name = 'me', random = () => 0.5, probe } = world;
   const store = new FakeStore(redis, probe);
   const locks = new FakeLocks(redis, () => clock.nowMs(), name, validForMs);
   const seen = { joined: 0, lockLost: 0, batches: [] as number[] };
@@ -44,7 +45,7 @@ export function setUp(world: World = {}) {
         },
       },
       clock,
-      random: () => 0.5,
+      random,
       probe,
       observer: {
         joined: () => seen.joined++,

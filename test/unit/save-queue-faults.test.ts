@@ -27,6 +27,20 @@ describe('an unknown result', () => {
     expect(locks.released.length).toBeGreaterThan(0);
   });
 
+  test('of many is one retry of all, and not one of each', async () => {
+    let n = 0;
+    const { queue, request, locks, clock } = setUp({ random: () => (n++ % 50) / 50 });
+    const unavailable = { kind: 'unavailable', failure: 'store-unavailable', detail: 'no lock: connection' } as const;
+    for (let i = 0; i < 1_000; i++) locks.faults.push(unavailable);
+    const saves = Promise.all(Array.from({ length: 50 }, (_, i) => queue.save(request(`content ${i}`))));
+    await clock.advance(1_000);
+    // By itself each of them would have come back some fifteen times.
+    expect(1_000 - locks.faults.length).toBeLessThan(50);
+    locks.faults.length = 0;
+    await clock.advance(200);
+    expect((await saves).every(({ kind }) => kind === 'saved')).toBe(true);
+  });
+
   test('that takes long holds nobody behind it longer than their own deadline', async () => {
     const { queue, request, store, clock } = setUp();
     const open = holdCommits(store);
@@ -279,8 +293,8 @@ test('contents of one batch that end in different rounds share their lock until 
   const results = Promise.allSettled(together);
   open();
   await first;
-  // Unknown for all three together, and again in their next rounds, when the deadline of b is over.
-  for (let i = 0; i < 3; i++) store.faults.push({ when: 'before', result: UNREPLICATED });
+  // Unknown for all three together, and again in the next round, when the deadline of b is over.
+  for (let i = 0; i < 2; i++) store.faults.push({ when: 'before', result: UNREPLICATED });
   await clock.advance(70);
   expect(locks.released.map(({ keys }) => keys.length)).toEqual([1]);
   expect(redis.holders.size).toBe(3);
