@@ -3,8 +3,8 @@ import { ServiceFailure } from '../items/errors.ts';
 import type { WindowLimits } from '../items/ordered-window.ts';
 import { MAX_BATCH_BODIES_BYTES, MAX_BATCH_ITEMS, MAX_STREAM_WINDOW_BYTES, MAX_STREAMS } from './limits.ts';
 
-// Two commits of the largest size (500): one under way, the next one gathered. Twice as many were no faster (18,400 and 17,900
-// lines of 1 KB a second) and took a sixth more memory.
+// Two commits of the largest size (500): one under way, the next one gathered. Twice as many took 245 MB
+// instead of 224 for 1.07 GB in lines of 1 KB, and as much CPU for each line (53 µs).
 const MAX_WINDOW_LINES = 1_000;
 
 export class BatchAdmission {
