@@ -27,7 +27,8 @@ export async function rerunInNamespace(): Promise<number | null> {
   // A terminal sends Ctrl-C to both of us; what is sent to us alone goes on to the child, which cleans up and ends.
   process.on('SIGINT', () => {});
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
-  const [code] = (await once(child, 'exit')) as [number | null];
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  if (signal !== null) console.error(`Ended by ${signal}.`);
   return code ?? 1;
 }
 

@@ -15,25 +15,39 @@ const stop = new AbortController();
 process.exitCode = await main();
 
 async function main(): Promise<number> {
+  let flags: ChaosFlags;
   try {
-    const flags = parseChaosFlags(process.argv.slice(2));
-    if (flags.help) console.log(CHAOS_HELP);
-    if (flags.list) list();
-    if (flags.help || flags.list) return 0;
-    const missing = missingPrograms(['redis-server', 'redis-cli', 'nginx']);
-    if (missing.length > 0)
-      throw new Error(`Not installed: ${missing.join(', ')}; "sh stack/bootstrap.sh" installs it.`);
-    if (isInNamespace()) {
-      endWithParent();
-    } else {
-      const code = await rerunInNamespace();
-      if (code !== null) return code;
-      say('No network namespace here (it needs Linux, iptables, and root or user namespaces): nothing can be cut.');
-    }
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
+    flags = parseChaosFlags(process.argv.slice(2));
+  } catch (error) {
+    console.error((error as Error).message);
+    return 1;
+  }
+  if (flags.help) console.log(CHAOS_HELP);
+  if (flags.list) list();
+  if (flags.help || flags.list) return 0;
+  const missing = missingPrograms(['redis-server', 'redis-cli', 'nginx']);
+  if (missing.length > 0) {
+    console.error(`Not installed: ${missing.join(', ')}; "sh stack/bootstrap.sh" installs it.`);
+    return 1;
+  }
+  if (isInNamespace()) {
+    endWithParent();
+  } else {
+    const code = await rerunInNamespace();
+    if (code !== null) return code;
+    say('No network namespace here (it needs Linux, iptables, and root or user namespaces): nothing can be cut.');
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      say(`${signal}: stopping`);
+      stop.abort();
+    });
+  }
+  try {
     return await (flags.control === null ? runScenarios(flags) : runControl(flags, flags.control));
   } catch (error) {
-    if (!stop.signal.aborted) console.error(error instanceof Error ? error.message : error);
+    // With its stack and its cause: what fails here was expected by nobody.
+    if (!stop.signal.aborted) console.error(error);
     return 1;
   }
 }
@@ -73,7 +87,7 @@ async function runScenarios(flags: ChaosFlags): Promise<number> {
   );
   const runs = `${results.length} runs of ${new Set(results.map(({ scenario }) => scenario)).size} scenarios, seed ${seed}`;
   const verdict = failed.length === 0 ? 'nothing lost, nothing doubled' : `${failed.length} scenarios failed`;
-  say(`${runs}: ${verdict}${stop.signal.aborted ? ', but stopped early' : ''}.`);
+  say(`${runs}${stop.signal.aborted ? ', stopped early; until then' : ''}: ${verdict}.`);
   return failed.length === 0 && !stop.signal.aborted ? 0 : 1;
 }
 

@@ -69,7 +69,7 @@ export class Part implements AsyncDisposable {
       await waitFor(condition, { timeoutMs, what: 'did not get ready', signal });
     } catch (error) {
       signal?.throwIfAborted();
-      throw this.#failure((error as Error).message);
+      throw this.#failure((error as Error).message, { cause: error });
     }
   }
 
@@ -118,8 +118,8 @@ export class Part implements AsyncDisposable {
     if (this.#wanted) this.onDeath?.(exit);
   }
 
-  #failure(what: string): PartError {
-    return new PartError(`${this.name} ${what}`, this.lastLogLines());
+  #failure(what: string, options?: ErrorOptions): PartError {
+    return new PartError(`${this.name} ${what}`, this.lastLogLines(), options);
   }
 }
 
@@ -127,8 +127,8 @@ export class Part implements AsyncDisposable {
 export class PartError extends Error {
   readonly logLines: readonly string[];
 
-  constructor(message: string, logLines: readonly string[]) {
-    super(message);
+  constructor(message: string, logLines: readonly string[], options?: ErrorOptions) {
+    super(message, options);
     this.logLines = logLines;
   }
 }

@@ -1,7 +1,7 @@
 // The compose file as its users meet it: over HTTP through nginx, while instances come, go and die.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { defineStack, dockerAnswers } from '../support/compose.ts';
-import type { ComposeStack } from '../support/compose.ts';
+import { describe, expect, test } from 'vitest';
+import { type ComposeStack, defineStack, dockerAnswers } from '../support/compose.ts';
+import { withComposeStack } from '../support/compose-hooks.ts';
 import { post, startLoad } from '../support/http-load.ts';
 import type { Load } from '../support/http-load.ts';
 import { listAll, type StoredItem } from '../support/list-all.ts';
@@ -18,20 +18,7 @@ const acknowledged: string[] = [];
 const unknown: string[] = [];
 
 describe.skipIf(!docker)('docker compose (needs a Docker engine)', () => {
-  beforeAll(async () => {
-    stack = await defineStack();
-    try {
-      await stack.build();
-      await stack.scale(4);
-    } catch (error) {
-      console.error(await stack.logs());
-      throw error;
-    }
-  });
-  afterAll(() => stack.remove());
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') console.error(await stack.logs());
-  });
+  withComposeStack(async () => (stack = await defineStack()), 4);
 
   test('the image runs as an ordinary user, on production dependencies only, and cannot be changed', async () => {
     const [api] = await stack.containers('api');

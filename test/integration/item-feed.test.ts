@@ -31,11 +31,14 @@ async function withReader<T>(target: TestStore, from: FeedStart, work: (reader: 
   }
 }
 
-/** Reads until it has so many events, or until nothing has come for a while. */
+/**
+ * Reads until it has so many events, or until nothing has come for a while: a former master that is back can be promoted
+ * before Sentinel has made it a replica (8 s) and it has its copy, and meanwhile nothing is confirmed.
+ */
 async function read(reader: FeedReader, count: number): Promise<FeedEvent[]> {
   const events: FeedEvent[] = [];
   while (events.length < count) {
-    const next = await reader.next(10_000);
+    const next = await reader.next(40_000);
     if (next === null || next.length === 0) throw new Error(`${events.length} of ${count} came`);
     events.push(...next);
   }

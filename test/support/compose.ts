@@ -33,7 +33,7 @@ export function dockerAnswers(): boolean {
 /** Reserves names and ports only; `scale` starts it, and `remove` is safe whatever happened in between. */
 export async function defineStack() {
   const project = `items-test-${randomBytes(4).toString('hex')}`;
-  const [port, prometheusPort] = await freePorts();
+  const [port, prometheusPort] = await freePorts(2);
   const env = {
     ...process.env,
     PORT: String(port),
@@ -46,6 +46,16 @@ export async function defineStack() {
   const docker = async (...args: string[]) =>
     (await run('docker', args, { cwd: root, env, maxBuffer: 64 * 1024 * 1024 })).stdout.trim();
   const compose = (...args: string[]) => docker('compose', '--project-name', project, ...args);
+
+  // A network with an endpoint of a container that is gone cannot be removed, by nobody and not later: a fault of the
+  // engine (moby issue 42119, open), seen once, with 20.10, behind containers that were killed and started again.
+  async function onlyNetworksAreLeft(): Promise<boolean> {
+    const ours = ['--quiet', '--filter', `label=com.docker.compose.project=${project}`];
+    const others = await Promise.all([docker('ps', '--all', ...ours), docker('volume', 'ls', ...ours)]);
+    const networks = (await docker('network', 'ls', ...ours)).split('\n');
+    const found = JSON.parse(await docker('network', 'inspect', ...networks)) as { Containers: object }[];
+    return others.every((ids) => ids === '') && found.every(({ Containers }) => Object.keys(Containers).length === 0);
+  }
 
   async function containers(service: string): Promise<Container[]> {
     const ids = await compose('ps', '--all', '--quiet', service);
@@ -80,7 +90,14 @@ export async function defineStack() {
       );
       return [...kept.values()].flatMap((ofOne) => ofOne.slice(-100)).join('\n');
     },
-    remove: () => compose('down', '--volumes', '--remove-orphans', '--rmi', 'local', '--timeout', '5'),
+    async remove() {
+      try {
+        await compose('down', '--volumes', '--remove-orphans', '--rmi', 'local', '--timeout', '5');
+      } catch (error) {
+        if (!(error as Error).message.includes('has active endpoints') || !(await onlyNetworksAreLeft())) throw error;
+        console.warn(`the engine keeps an empty network of ${project} until it is restarted`);
+      }
+    },
   };
 }
 
@@ -92,16 +109,16 @@ interface InspectedContainer {
   NetworkSettings: { Networks: Record<string, { IPAddress: string } | undefined> };
 }
 
-async function freePorts(): Promise<[number, number]> {
-  // Both are held at once, so that they differ.
-  const servers = [createServer(), createServer()] as const;
+async function freePorts(count: number): Promise<number[]> {
+  // All are held at once, so that they differ.
+  const servers = Array.from({ length: count }, () => createServer());
   const listen = (server: (typeof servers)[number]) =>
     new Promise<number>((resolve, reject) => {
       server.once('error', reject);
       server.listen(0, '0.0.0.0', () => resolve((server.address() as AddressInfo).port));
     });
   try {
-    return [await listen(servers[0]), await listen(servers[1])];
+    return await Promise.all(servers.map(listen));
   } finally {
     for (const server of servers) server.close();
   }

@@ -69,6 +69,12 @@ const expectHolds = (property: ReturnType<typeof nothingIsWrong>) => fc.assert(p
 
 test(
   'under any single fault nothing acknowledged is lost, no content becomes two items, no retry is turned against itself, and all are answered',
+  () => expectHolds(nothingIsWrong(REAL, { plan: 'one' })),
+  TIMEOUT_MS,
+);
+
+test(
+  'in such runs masters are replaced, requests are retried and commits fail in every way: else they would prove nothing',
   async () => {
     const total = { failovers: 0, retries: 0, unconfirmed: new Set<string>(), kinds: new Set<string>() };
     const note = ({ failovers, retries, unconfirmed, kinds }: Seen): void => {
@@ -77,9 +83,12 @@ test(
       for (const reason of unconfirmed) total.unconfirmed.add(reason);
       for (const each of kinds) total.kinds.add(each);
     };
-    await expectHolds(nothingIsWrong(REAL, { plan: 'one', note }));
-    if (SIMULATION_PATH !== undefined) return;
-    // Runs in which nothing happened would prove nothing.
+    // From a fixed seed: one run in thirty has a retry, so that of any eighty one set in sixteen had none.
+    await fc.assert(nothingIsWrong(REAL, { plan: 'one', note }), {
+      seed: 1,
+      numRuns: DEFAULT_RUNS,
+      endOnFailure: true,
+    });
     expect(Math.min(total.failovers, total.retries)).toBeGreaterThan(0);
     expect([...total.unconfirmed]).toEqual(
       expect.arrayContaining(['short_wait', 'timeout', 'other_master', 'no_view']),
@@ -146,5 +155,5 @@ describe('the same checks find', () => {
     const [first, second] = [await fromFixedSeed(), await fromFixedSeed()];
     expect(first).toMatch(/lost/);
     expect(second).toBe(first);
-  });
+  }, 60_000);
 });
