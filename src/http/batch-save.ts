@@ -1,8 +1,8 @@
 // Saves the items of one request, each judged by itself.
-import { randomUUID } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import type { Content } from '../items/content.ts';
 import { ServiceFailure } from '../items/errors.ts';
+import { itemTokens } from '../items/request-token.ts';
 import type { SaveMetricOutcome } from '../observability/metrics.ts';
 import { type BatchResult, BatchTally, failureResult, resultOf } from './batch-result.ts';
 import { toProblem } from './error-handler.ts';
@@ -13,7 +13,7 @@ import { readIdentity, type SaveDeps, saveRequest } from './save-request.ts';
 export type BatchSaveOptions = {
   readonly mode: 'batch' | 'stream';
   readonly form: Preferences;
-  /** The number of the request's first item, which makes the token of each (see `requestToken`). */
+  /** The number of the request's first item, which makes the token of each (see `itemTokens`). */
   readonly first: number;
 };
 
@@ -23,15 +23,16 @@ export class BatchSave {
   bug: Error | null = null;
   readonly #deps: SaveDeps;
   readonly #options: BatchSaveOptions;
-  readonly #identity: ReturnType<typeof readIdentity>;
+  readonly #source: string;
+  readonly #tokenOf: ReturnType<typeof itemTokens>;
 
   /** Throws a `bad-request` problem when a header that identifies the request cannot be read. */
   constructor(request: FastifyRequest, deps: SaveDeps, options: BatchSaveOptions) {
     this.#deps = deps;
     this.#options = options;
     const identity = readIdentity(request, deps);
-    // Without a name of its own the request gets one, so that the tokens of its items differ from everybody else's.
-    this.#identity = { ...identity, attemptId: identity.attemptId ?? randomUUID() };
+    this.#source = identity.source;
+    this.#tokenOf = itemTokens(identity);
   }
 
   /**
@@ -50,7 +51,7 @@ export class BatchSave {
     const startedMs = nowMs();
     let outcome: SaveMetricOutcome = 'failed';
     try {
-      const result = await save(saveRequest(content, { ...this.#identity, itemNumber: first + index }, this.#deps));
+      const result = await save(saveRequest(content, this.#source, this.#tokenOf(first + index), this.#deps));
       outcome = result.kind === 'key_reused' ? 'rejected' : result.kind;
       this.#count(outcome);
       return resultOf(result, form);

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { type Content, contentKey } from '../items/content.ts';
 import type { SaveOutcome, SaveRequest } from '../items/pending-save.ts';
-import { type RequestIdentity, requestToken } from '../items/request-token.ts';
+import type { RequestToken } from '../items/request-token.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { attemptIdOf, idempotencyKeyOf } from './request-headers.ts';
 
@@ -29,12 +29,12 @@ export function readIdentity(request: FastifyRequest, { isTrustedProxy }: SaveDe
 }
 
 /** The request to save one content. */
-export function saveRequest(content: Content, identity: RequestIdentity, deps: SaveDeps): SaveRequest {
-  return {
-    key: contentKey(content),
-    content,
-    source: identity.source,
-    ...requestToken(identity),
-    deadlineMs: deps.nowMs() + deps.saveDeadlineMs,
-  };
+export function saveRequest(
+  content: Content,
+  source: string,
+  { token, tokenKind }: RequestToken,
+  deps: SaveDeps,
+): SaveRequest {
+  const deadlineMs = deps.nowMs() + deps.saveDeadlineMs;
+  return { key: contentKey(content), content, source, token, tokenKind, deadlineMs };
 }

@@ -1,6 +1,7 @@
 // POST /v1/items: saves one item.
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { SaveOutcome } from '../items/pending-save.ts';
+import { requestToken } from '../items/request-token.ts';
 import type { SaveMetricOutcome } from '../observability/metrics.ts';
 import { readContent } from './item-body.ts';
 import { etagOf, pathOf } from './item-links.ts';
@@ -26,7 +27,7 @@ export async function saveRoute(app: FastifyInstance, deps: SaveDeps): Promise<v
     },
     async (request, reply) => {
       const identity = readIdentity(request, deps);
-      const wanted = saveRequest(readContent(request.body), identity, deps);
+      const wanted = saveRequest(readContent(request.body), identity.source, requestToken(identity), deps);
       const startedMs = deps.nowMs();
       let outcome: SaveMetricOutcome = 'failed';
       try {

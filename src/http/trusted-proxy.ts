@@ -6,6 +6,8 @@ const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'];
 const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 // The digits are asked for: `10.0.0.0/` read as a prefix of 0 would trust everybody.
 const RANGE = /^([^/%]+)(?:\/(\d{1,3}))?$/;
+/** Each request asks, mostly for the same few addresses, and the list takes longer than everything else that is asked of a header. */
+const MAX_ANSWERS = 1_000;
 
 /**
  * A test for remote addresses, from addresses, CIDR ranges and the words `loopback` and `private`. Throws an error that
@@ -17,9 +19,20 @@ export function trustedProxies(entries: readonly string[]): (address: string | u
     const ranges = entry === 'loopback' ? LOOPBACK : entry === 'private' ? PRIVATE : [entry];
     for (const range of ranges) addRange(list, range);
   }
+  const isInList = (address: string): boolean => {
+    const version = isIP(address);
+    return version !== 0 && list.check(address, version === 6 ? 'ipv6' : 'ipv4');
+  };
+  const answers = new Map<string, boolean>();
   return (address) => {
-    const version = address === undefined ? 0 : isIP(address);
-    return version !== 0 && list.check(address ?? '', version === 6 ? 'ipv6' : 'ipv4');
+    if (address === undefined) return false;
+    const known = answers.get(address);
+    if (known !== undefined) return known;
+    // Clients that come without a proxy may have any address.
+    if (answers.size === MAX_ANSWERS) answers.clear();
+    const answer = isInList(address);
+    answers.set(address, answer);
+    return answer;
   };
 }
 

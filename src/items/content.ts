@@ -13,10 +13,23 @@ export const MAX_CONTENT_BYTES = 65_536;
 export type Content = { readonly kind: 'string' | 'json'; readonly text: string };
 
 /**
- * What names a content in locks, index and logs. `digest` is the first 20 bytes of the SHA-256 over kind and exact
- * bytes: 160 bits leave a collision to chance at about 2^80 contents and save 12 bytes of memory for each item.
+ * What names a content in locks, index and logs: the first 20 bytes of the SHA-256 over kind and exact bytes. 160 bits
+ * leave a collision to chance at about 2^80 contents and save 12 bytes of memory for each item.
  */
-export type ContentKey = { readonly digest: Buffer; readonly hex: string };
+export class ContentKey {
+  readonly hex: string;
+  #digest: Buffer | undefined;
+
+  constructor(hex: string) {
+    this.hex = hex;
+  }
+
+  /** The bytes that `hex` spells. Made when they are asked for: a buffer costs as much as a third of the hash. */
+  get digest(): Buffer {
+    this.#digest ??= Buffer.from(this.hex, 'hex');
+    return this.#digest;
+  }
+}
 
 const DIGEST_BYTES = 20;
 
@@ -25,8 +38,7 @@ const DIGEST_BYTES = 20;
  * not normalised, because merging two different texts would lose one of them.
  */
 export function contentKey(content: Content): ContentKey {
-  const digest = hash('sha256', `${content.kind}\n${content.text}`, 'buffer').subarray(0, DIGEST_BYTES);
-  return { digest, hex: digest.toString('hex') };
+  return new ContentKey(hash('sha256', `${content.kind}\n${content.text}`).slice(0, 2 * DIGEST_BYTES));
 }
 
 /** A content as clients see it. */

@@ -38,6 +38,14 @@ export function itemAt(position: ItemPosition, content: Content, source: string)
     id: formatItemId(position),
     content: contentValue(content),
     source,
-    createdAt: new Date(position.ms).toISOString(),
+    createdAt: timeText(position.ms),
   };
+}
+
+// The items of a commit have one time or two, and writing one takes as long as all the rest of an item.
+let lastTime = { ms: Number.NaN, text: '' };
+
+function timeText(ms: number): string {
+  if (ms !== lastTime.ms) lastTime = { ms, text: new Date(ms).toISOString() };
+  return lastTime.text;
 }

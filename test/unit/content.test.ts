@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Content, contentFrom, contentKey, contentValue, MAX_CONTENT_BYTES } from '../../src/items/content.ts';
 import type { JsonValue } from '../../src/items/json-value.ts';
-import { requestToken } from '../../src/items/request-token.ts';
+import { itemTokens, requestToken } from '../../src/items/request-token.ts';
 import { parseJson } from '../../src/items/strict-json.ts';
 import { choices, jsonValues, spell } from '../support/json-spelling.ts';
 
@@ -167,31 +167,32 @@ describe('the request token', () => {
     const key = { source, idempotencyKey: 'k' };
     expect(requestToken({ ...key, attemptId: '1' })).toEqual(requestToken({ ...key, attemptId: '2' }));
     expect(requestToken({ source, attemptId: '1' })).toEqual(requestToken({ source, attemptId: '1' }));
-    const item = { ...key, itemNumber: 7 };
-    expect(requestToken({ ...item, attemptId: '1' })).toEqual(requestToken(item));
+    const [first, again] = [itemTokens({ ...key, attemptId: '1' }), itemTokens(key)];
+    first(1);
+    expect(again(7)).toEqual(first(7));
   });
 
   test('is another one for another source, another kind of id, another item, and for each request without an id', () => {
+    const [batch, attempt] = [itemTokens({ source, idempotencyKey: 'k' }), itemTokens({ source, attemptId: 'k' })];
+    const numbers = [1, 2, 255, 256, 65_536, 2 ** 47];
     const tokens = [
       requestToken({ source, idempotencyKey: 'k' }),
       requestToken({ source: 'acme', idempotencyKey: 'k' }),
       requestToken({ source, idempotencyKey: 'l' }),
       requestToken({ source, attemptId: 'k' }),
-      requestToken({ source }),
-      requestToken({ source }),
-      requestToken({ source, itemNumber: 1 }),
-      requestToken({ source, idempotencyKey: 'k', itemNumber: 1 }),
-      requestToken({ source, idempotencyKey: 'k', itemNumber: 2 }),
-      requestToken({ source, attemptId: 'k', itemNumber: 1 }),
-      requestToken({ source, attemptId: 'k', itemNumber: 2 }),
+      ...Array.from({ length: 1_000 }, () => requestToken({ source })),
+      itemTokens({ source })(1),
+      itemTokens({ source })(1),
+      itemTokens({ source: 'acme', idempotencyKey: 'k' })(1),
+      ...numbers.flatMap((number) => [batch(number), attempt(number)]),
     ].map(({ token }) => token);
     expect(new Set(tokens).size).toBe(tokens.length);
-    for (const token of tokens) expect(token).toMatch(/^[A-Za-z0-9_-]{22}$/);
+    for (const token of tokens) expect(token).toMatch(/^[A-Za-z0-9_-]{16}$/);
   });
 
   test('says who else can have it', () => {
-    const ids = [{}, { attemptId: 'a' }, { idempotencyKey: 'k' }, { idempotencyKey: 'k', itemNumber: 1 }];
-    const kinds = ids.map((id) => requestToken({ source, ...id }).tokenKind);
-    expect(kinds).toEqual(['random', 'attempt', 'key', 'batch']);
+    const ids = [{}, { attemptId: 'a' }, { idempotencyKey: 'k' }];
+    expect(ids.map((id) => requestToken({ source, ...id }).tokenKind)).toEqual(['random', 'attempt', 'key']);
+    expect(ids.map((id) => itemTokens({ source, ...id })(1).tokenKind)).toEqual(['random', 'attempt', 'batch']);
   });
 });
