@@ -97,8 +97,9 @@ async function prepare(
   corsOrigins: AppDeps['corsOrigins'],
 ): Promise<() => void> {
   // First of all hooks, so that whatever happens next is answered with it.
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
+    done();
   });
   installRequestLog(app, logger, metrics);
   installErrorHandler(app);
@@ -107,8 +108,9 @@ async function prepare(
   if (corsOrigins !== null) await installCors(app, corsOrigins);
   installProtocolChecks(app, logger);
   refuseUnknownAddresses(app);
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onSend', (request, reply, _payload, done) => {
     endConnectionWhenDraining(request, reply, readiness);
+    done();
   });
   return collectAllowedMethods(app);
 }

@@ -14,10 +14,10 @@ declare module 'fastify' {
 /** Installs the limit. A late body is answered like one that Node finds late: 408, and the connection is closed. */
 export function installBodyTimeout(app: FastifyInstance): void {
   app.decorateRequest('bodyTimer', null);
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
     // A request that a test injects has no connection that could be closed.
-    if (!hasBody(raw) || !(raw.socket instanceof Socket)) return;
+    if (!hasBody(raw) || !(raw.socket instanceof Socket)) return done();
     const timer = setTimeout(() => {
       if (raw.complete) return;
       // The rest of a body that is refused already is read away; a second answer would be taken for the next one's.
@@ -26,6 +26,7 @@ export function installBodyTimeout(app: FastifyInstance): void {
     }, REQUEST_TIMEOUT_MS);
     request.bodyTimer = timer.unref();
     raw.once('close', () => clearTimeout(timer));
+    done();
   });
 }
 

@@ -17,8 +17,8 @@ export function installErrorHandler(app: FastifyInstance): void {
 
 /** Refuses addresses that do not exist before the body is looked at: they are a 404 whatever was sent to them. */
 export function refuseUnknownAddresses(app: FastifyInstance): void {
-  app.addHook('onRequest', async (request) => {
-    if (request.is404) throw notFound(request);
+  app.addHook('onRequest', (request, _reply, done) => {
+    done(request.is404 ? notFound(request) : undefined);
   });
 }
 

@@ -124,8 +124,11 @@ type ProblemExtras = {
   readonly members?: Readonly<Record<string, unknown>>;
 };
 
-/** A problem on its way to the client. `detail` is for people and must hold nothing internal. */
-export class ProblemError extends Error {
+/** What a client is told. `message` is for people and must hold nothing internal. */
+export type Problem = { readonly code: ProblemCode; readonly message: string; readonly extras: ProblemExtras };
+
+/** A problem on its way to the client, where it has to be thrown. */
+export class ProblemError extends Error implements Problem {
   readonly code: ProblemCode;
   readonly extras: ProblemExtras;
 
@@ -163,16 +166,18 @@ export function problemBody(
   return { type: `/problems/${code}`, title, status, detail, instance, code, requestId };
 }
 
-/** Answers with a problem: the one place where an error becomes a status, headers and a body. */
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: ProblemError): FastifyReply {
+/** Answers with a problem: the one place where a problem becomes a status, headers and a body. Keeps it for the log line. */
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+  request.failure ??= problem;
   const { errors, headers, members } = problem.extras;
   // Without the query: it is the client's own, but an address with a long cursor helps nobody.
   const [instance = '/'] = request.url.split('?', 1);
   const body = problemBody(problem.code, problem.message, instance, request.id);
+  if (errors !== undefined) body['errors'] = errors;
   if (RETRYABLE.has(problem.code)) void reply.header('retry-after', RETRY_AFTER_SECONDS);
   if (headers !== undefined) void reply.headers(headers);
   return reply
     .code(PROBLEMS[problem.code].status)
     .type('application/problem+json')
-    .send(JSON.stringify({ ...body, ...(errors === undefined ? {} : { errors }), ...members }));
+    .send(JSON.stringify(Object.assign(body, members)));
 }

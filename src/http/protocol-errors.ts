@@ -1,7 +1,6 @@
 // Answers, as problems, the requests that Node would answer by itself without one.
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Logger } from '../observability/logger.ts';
 import { LINGER_MS } from './limits.ts';
 import { type ProblemCode, PROBLEMS, problemBody, ProblemError } from './problems.ts';
@@ -11,19 +10,18 @@ type ParseError = Error & { readonly code?: string };
 
 /** Installs what happens to requests that cannot be parsed, that have no host, and that have an unknown expectation. */
 export function installProtocolChecks(app: FastifyInstance, logger: Logger): void {
-  const latest = new WeakMap<Socket, { readonly request: IncomingMessage; readonly answer: ServerResponse }>();
-  app.addHook('onRequest', async (request, reply) => {
-    latest.set(request.raw.socket, { request: request.raw, answer: reply.raw });
+  const latest = new WeakMap<Socket, FastifyReply>();
+  app.addHook('onRequest', ({ raw }, reply, done) => {
+    latest.set(raw.socket, reply);
     // RFC 9112, section 3.2. Node's own check (`requireHostHeader`) is off: its answer has no body and no request id.
-    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
-      throw new ProblemError('bad-request', 'the request has no Host header');
-    }
+    const hasNoHost = raw.headers.host === undefined && raw.httpVersion === '1.1';
+    done(hasNoHost ? new ProblemError('bad-request', 'the request has no Host header') : undefined);
   });
   // RFC 9110, section 10.1.1, lets a server ignore an expectation that it does not know.
   app.server.on('checkExpectation', (request, response) => void app.server.emit('request', request, response));
   const isAnswered = (socket: Socket): boolean => {
-    const { request, answer } = latest.get(socket) ?? {};
-    return request?.complete === false && answer?.headersSent === true;
+    const reply = latest.get(socket);
+    return reply?.request.raw.complete === false && reply.raw.headersSent;
   };
   // In place of Fastify's own.
   app.server.removeAllListeners('clientError').on('clientError', unreadableRequestHandler(logger, isAnswered));

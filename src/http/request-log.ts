@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../observability/logger.ts';
 import type { CommonMetrics } from '../observability/common-metrics.ts';
 import type { BatchCounts } from './batch-result.ts';
+import type { Problem } from './problems.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -12,8 +13,8 @@ declare module 'fastify' {
     feedLog: { readonly events: number } | null;
     /** Set by a route that calls `recordRequest` itself: of an answer that is cut the framework tells never, or too early. */
     isRecordedByRoute: boolean;
-    /** Why the answer is an error. */
-    failure: Error | null;
+    /** Why the answer is an error: what was thrown, or the problem that it tells of. */
+    failure: Error | Problem | null;
   }
   interface FastifyContextConfig {
     /** The status codes that the route answers with, so that their series exist from the start. */
@@ -45,8 +46,9 @@ export function installRequestLog(app: FastifyInstance, logger: Logger, metrics:
       for (const name of [method].flat()) metrics.httpRequestDuration.zero(labelsOf(name, url, status));
     }
   });
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     if (!request.isRecordedByRoute) recordRequest(request, reply, logger, metrics);
+    done();
   });
 }
 
