@@ -1,5 +1,6 @@
 // Builds the HTTP side from its dependencies. Opens nothing, listens nowhere, reads no setting.
 import fastify, {
+  type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
@@ -126,6 +127,8 @@ function endConnectionWhenDraining({ raw }: FastifyRequest, reply: FastifyReply,
 function serverOptions({ logger, metrics, readiness, isTrustedProxy }: OpsDeps): FastifyServerOptions {
   return {
     loggerInstance: logger,
+    // Without a logger for each request: what the framework logs by itself is rare, and the request's line has its id.
+    childLoggerFactory: (parent: FastifyBaseLogger) => parent,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: (request) => requestIdOf(request.headers),
     requestIdHeader: false,

@@ -20,6 +20,7 @@ export async function runAsProcess<C extends ProcessSettings>(
 ): Promise<void> {
   const config = orEnd(() => readConfig(process.env, (path) => readFileSync(path, 'utf8')));
   const logger = createLogger(config.LOG_LEVEL);
+  process.once('exit', () => logger.flush());
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };

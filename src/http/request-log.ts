@@ -1,6 +1,6 @@
 // One log line and one measurement for each request.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Logger } from '../observability/logger.ts';
+import { type Logger, logPlain } from '../observability/logger.ts';
 import type { CommonMetrics } from '../observability/common-metrics.ts';
 import type { BatchCounts } from './batch-result.ts';
 import type { Problem } from './problems.ts';
@@ -64,19 +64,20 @@ export function recordRequest(
   const { statusCode: status, elapsedTime } = reply;
   const isMeasured = !isProbe && !(isEndless && status === 200);
   if (isMeasured) metrics.httpRequestDuration.observe(labelsOf(request.method, route, status), elapsedTime / 1_000);
-  logger[levelFor(request, status)](
-    {
-      requestId: request.id,
-      method: request.method,
-      route,
-      status,
-      durationMs: Math.round(elapsedTime * 1_000) / 1_000,
-      ...request.saveLog,
-      ...request.feedLog,
-      ...failureFields(request, status),
-    },
-    'request',
-  );
+  const level = levelFor(request, status, isProbe);
+  const fields = {
+    requestId: request.id,
+    method: request.method,
+    route,
+    status,
+    durationMs: Math.round(elapsedTime * 1_000) / 1_000,
+    ...request.saveLog,
+    ...request.feedLog,
+    ...failureFields(request, status),
+    msg: 'request',
+  };
+  if (level === 'info') logPlain(logger, fields);
+  else logger[level](fields);
 }
 
 function labelsOf(method: string, route: string, status: number) {
@@ -84,8 +85,8 @@ function labelsOf(method: string, route: string, status: number) {
   return { method: isForeign ? OTHER_METHOD : method, route, status_code: String(status) };
 }
 
-function levelFor(request: FastifyRequest, status: number): 'debug' | 'info' | 'warn' | 'error' {
-  if (request.routeOptions.config.isProbe === true) return 'debug';
+function levelFor(request: FastifyRequest, status: number, isProbe: boolean): 'debug' | 'info' | 'warn' | 'error' {
+  if (isProbe) return 'debug';
   if (isBug(request, status)) return 'error';
   return status > 500 ? 'warn' : 'info';
 }

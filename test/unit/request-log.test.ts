@@ -173,9 +173,7 @@ describe('nothing that a client sent is in the log', () => {
     });
     service.items.onSave = () => Promise.reject(error);
     await service.save('hello');
-    expect(theLine()).toMatchObject({ level: 'error', err: { message: 'ERR unknown' } });
-    expect(service.log()).not.toContain(`Bearer ${MARK}`);
-    expect(JSON.stringify((theLine()['err'] as { command: unknown }).command)).not.toContain(MARK);
-    expect((theLine()['err'] as { password: string }).password).not.toContain(MARK);
+    expect(theLine()).toMatchObject({ level: 'error', err: { message: 'ERR unknown', command: 'evalsha' } });
+    expect(service.log()).not.toContain(MARK);
   });
 });
