@@ -90,6 +90,7 @@ export async function start(
       drainRetryMs: limits.FEED_DRAIN_RETRY_MS,
     },
     save: (request) => queue.save(request),
+    submit: (request, waiter) => queue.submit(request, waiter),
     partitions: config.PARTITIONS,
     saveDeadlineMs: config.SAVE_DEADLINE_MS,
     admission: new BatchAdmission(config.MAX_PENDING_SAVES),

@@ -96,7 +96,9 @@ async function answerBatch(
   const results: BatchResult[] = [];
   while (results.length < reads.length) {
     const first = results.length;
-    const part = reads.slice(first, first + window).map((read, i) => items.save(read, first + i));
+    const part = reads
+      .slice(first, first + window)
+      .map((read, i) => new Promise<BatchResult>((done) => items.save(read, first + i, done)));
     results.push(...(await Promise.all(part)));
   }
   const { counts } = items.tally;

@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Content } from '../items/content.ts';
 import { ServiceFailure } from '../items/errors.ts';
+import type { SaveOutcome, SaveRequest, Waiter } from '../items/pending-save.ts';
 import { itemTokens } from '../items/request-token.ts';
 import type { SaveMetricOutcome } from '../observability/metrics.ts';
 import { type BatchResult, BatchTally, failureResult, resultOf } from './batch-result.ts';
@@ -36,30 +37,54 @@ export class BatchSave {
   }
 
   /**
-   * Saves one item and tells what became of it; never rejects. `read` gives its content or throws a problem; `index` counts
-   * the items of the request from 0. Items are handed to the save queue in the order of the calls.
+   * Saves one item and calls `done`, once, with what became of it. `read` gives its content or throws a problem; `index`
+   * counts the items of the request from 0. Items are handed to the save queue in the order of the calls.
    */
-  async save(read: () => Content, index: number): Promise<BatchResult> {
+  save(read: () => Content, index: number, done: (result: BatchResult) => void): void {
     let content: Content;
     try {
       content = read();
     } catch (error) {
-      return this.#failed(error as Error, 'invalid');
+      done(this.#failed(error as Error, 'invalid'));
+      return;
     }
-    const { metrics, nowMs, save } = this.#deps;
-    const { form, first } = this.#options;
-    const startedMs = nowMs();
-    let outcome: SaveMetricOutcome = 'failed';
+    this.#submit(content, index, done);
+  }
+
+  #submit(content: Content, index: number, done: (result: BatchResult) => void): void {
+    const { nowMs, submit } = this.#deps;
+    let wanted: SaveRequest;
     try {
-      const result = await save(saveRequest(content, this.#source, this.#tokenOf(first + index), this.#deps));
-      outcome = result.kind === 'key_reused' ? 'rejected' : result.kind;
-      this.#count(outcome);
-      return resultOf(result, form);
+      wanted = saveRequest(content, this.#source, this.#tokenOf(this.#options.first + index), this.#deps);
     } catch (error) {
-      return this.#failed(error as Error, 'failed');
-    } finally {
-      metrics.itemSaveDuration.observe({ outcome }, (nowMs() - startedMs) / 1_000);
+      // Nobody awaits us: thrown, it would end the process and every request in it.
+      done(this.#failed(error as Error, 'failed'));
+      return;
     }
+    const item = new ItemSave(this, nowMs(), done);
+    try {
+      submit(wanted, item);
+    } catch (error) {
+      item.reject(error as Error);
+    }
+  }
+
+  /** The result of a save that was handed to the queue at `startedMs`. */
+  settled(result: SaveOutcome, startedMs: number): BatchResult {
+    const outcome = result.kind === 'key_reused' ? 'rejected' : result.kind;
+    this.#measure(outcome, startedMs);
+    this.#count(outcome);
+    return resultOf(result, this.#options.form);
+  }
+
+  failed(error: Error, startedMs: number): BatchResult {
+    this.#measure('failed', startedMs);
+    return this.#failed(error, 'failed');
+  }
+
+  #measure(outcome: SaveMetricOutcome, startedMs: number): void {
+    const { metrics, nowMs } = this.#deps;
+    metrics.itemSaveDuration.observe({ outcome }, (nowMs() - startedMs) / 1_000);
   }
 
   #failed(error: Error, outcome: SaveMetricOutcome): BatchResult {
@@ -72,5 +97,26 @@ export class BatchSave {
   #count(outcome: SaveMetricOutcome): void {
     this.tally.add(outcome);
     this.#deps.metrics.itemSaves.inc({ outcome, mode: this.#options.mode });
+  }
+}
+
+/** One item until it is answered. Not functions that share what they need: of these a stream has a thousand to be kept. */
+class ItemSave implements Waiter {
+  readonly #items: BatchSave;
+  readonly #startedMs: number;
+  readonly #done: (result: BatchResult) => void;
+
+  constructor(items: BatchSave, startedMs: number, done: (result: BatchResult) => void) {
+    this.#items = items;
+    this.#startedMs = startedMs;
+    this.#done = done;
+  }
+
+  resolve(outcome: SaveOutcome): void {
+    this.#done(this.#items.settled(outcome, this.#startedMs));
+  }
+
+  reject(error: Error): void {
+    this.#done(this.#items.failed(error, this.#startedMs));
   }
 }

@@ -4,6 +4,7 @@ import { constants, Http2ServerResponse } from 'node:http2';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Content } from '../items/content.ts';
 import type { WindowLimits } from '../items/ordered-window.ts';
+import type { BatchResult } from './batch-result.ts';
 import type { BatchSave } from './batch-save.ts';
 import { allowLongBody } from './body-timeout.ts';
 import { readContent } from './item-body.ts';
@@ -30,7 +31,7 @@ export function beginExchange(
     limits,
     maxLineBytes: MAX_BODY_BYTES,
     idleMs: STREAM_IDLE_MS,
-    answer: async (line, index) => `${JSON.stringify(await items.save(() => readLine(line), index))}\n`,
+    answer: (line, index, done) => items.save(() => readLine(line), index, asLine(done)),
   });
 }
 
@@ -52,6 +53,11 @@ export function cutOff({ raw: input }: FastifyRequest, { raw: output }: FastifyR
   } else {
     input.socket.destroy();
   }
+}
+
+/** By itself, so that it does not keep the line in memory until that is answered. */
+function asLine(done: (text: string) => void): (result: BatchResult) => void {
+  return (result) => done(`${JSON.stringify(result)}\n`);
 }
 
 function readLine(line: Line): Content {

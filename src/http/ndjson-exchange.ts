@@ -4,8 +4,8 @@ import { OrderedWindow, type WindowLimits } from '../items/ordered-window.ts';
 import { type Line, NdjsonLines } from './ndjson-lines.ts';
 
 export type ExchangeOptions = {
-  /** The text that answers a line; lines are numbered from 0. Must not reject. */
-  readonly answer: (line: Line, index: number) => Promise<string>;
+  /** Calls `done`, once, with the text that answers a line; lines are numbered from 0. Must not throw. */
+  readonly answer: (line: Line, index: number, done: (text: string) => void) => void;
   /** How much may wait for its answer; asked before each line, so that it can change with how many share it. */
   readonly limits: () => WindowLimits;
   readonly maxLineBytes: number;
@@ -77,7 +77,7 @@ export class NdjsonExchange {
     while (this.#end === null && !this.#outputIsFull && this.#window.hasRoom(this.#options.limits())) {
       const line = this.#lines.next();
       if (line !== undefined) {
-        void this.#begin(line);
+        this.#begin(line);
         continue;
       }
       const piece = this.#input.read() as Buffer | null;
@@ -90,10 +90,12 @@ export class NdjsonExchange {
     }
   }
 
-  async #begin(line: Line): Promise<void> {
+  #begin(line: Line): void {
     const slot = this.#window.reserve(line === null ? 0 : line.length);
-    slot.answer = await this.#options.answer(line, this.#begun++);
-    if (this.#window.isReady) this.#flushSoon();
+    this.#options.answer(line, this.#begun++, (text) => {
+      slot.answer = text;
+      if (this.#window.isReady) this.#flushSoon();
+    });
   }
 
   /** The saves of one commit are answered together; in the next turn of the event loop they leave in one write. */

@@ -1,14 +1,16 @@
 // Turns a content and the request that brought it into a request to save.
 import type { FastifyRequest } from 'fastify';
 import { type Content, contentKey } from '../items/content.ts';
-import type { SaveOutcome, SaveRequest } from '../items/pending-save.ts';
+import type { SaveOutcome, SaveRequest, Waiter } from '../items/pending-save.ts';
 import type { RequestToken } from '../items/request-token.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { attemptIdOf, idempotencyKeyOf } from './request-headers.ts';
 
 /** What every route that saves needs. */
 export type SaveDeps = {
+  /** See `SaveQueue`. */
   readonly save: (request: SaveRequest) => Promise<SaveOutcome>;
+  readonly submit: (request: SaveRequest, waiter: Waiter) => void;
   readonly metrics: Metrics;
   readonly saveDeadlineMs: number;
   readonly isTrustedProxy: (address: string | undefined) => boolean;

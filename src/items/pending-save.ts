@@ -17,17 +17,22 @@ export type SaveRequest = {
   readonly deadlineMs: number;
 };
 
-/** What became of a save. Each is an expected outcome; failures are thrown as `ServiceFailure`. */
+/** What became of a save. Each is an expected outcome; failures are `ServiceFailure`. */
 export type SaveOutcome =
   | { readonly kind: 'saved' | 'replayed' | 'duplicate'; readonly item: Item }
   | { readonly kind: 'in_progress' | 'key_reused' };
 
-type Waiter = {
+/** Who waits for a save. One of the two is called, once, while others wait for their answer: neither may throw. */
+export interface Waiter {
+  resolve(outcome: SaveOutcome): void;
+  reject(error: Error): void;
+}
+
+type Claimant = {
   readonly request: SaveRequest;
+  readonly waiter: Waiter;
   /** Whether the last command counts it. */
   isCounted: boolean;
-  readonly resolve: (outcome: SaveOutcome) => void;
-  readonly reject: (error: Error) => void;
 };
 
 type FinalVerdict = Exclude<Verdict, { kind: 'fenced' | 'damaged' }> | { readonly kind: 'in_progress' };
@@ -53,17 +58,21 @@ export class PendingSave {
   /** Why its last round did not decide it. */
   lastFailure = NOT_SENT;
   readonly #content: Content;
-  #waiters: Waiter[] = [];
+  readonly #answered: () => void;
+  #claimants: Claimant[];
   #lock: HeldLock | null = null;
-  /** The tokens of the claims in the last command. */
-  #claimed: ReadonlySet<string> = new Set();
+  /** In the last command. */
+  #claims: readonly Claim[] = [];
   /** Somebody was told that it is new; whoever comes with the same token after that is a replay. */
   #isAnsweredAsSaved = false;
 
-  constructor({ key, content }: Pick<SaveRequest, 'key' | 'content'>) {
-    this.key = key;
-    this.#content = content;
-    this.contentBytes = Buffer.byteLength(content.text);
+  /** `answered` is called for each waiter, before it is. */
+  constructor(request: SaveRequest, waiter: Waiter, answered: () => void) {
+    this.key = request.key;
+    this.#content = request.content;
+    this.contentBytes = Buffer.byteLength(request.content.text);
+    this.#answered = answered;
+    this.#claimants = [{ request, waiter, isCounted: false }];
   }
 
   /** The lock under which the next commit of this content runs. */
@@ -77,11 +86,9 @@ export class PendingSave {
     this.#lock = lock;
   }
 
-  /** Waits for the outcome of this save, as seen by this request. */
-  join(request: SaveRequest): Promise<SaveOutcome> {
-    const { promise, resolve, reject } = Promise.withResolvers<SaveOutcome>();
-    this.#waiters.push({ request, isCounted: false, resolve, reject });
-    return promise;
+  /** Waits for the outcome of this save, as seen by another request. */
+  join(request: SaveRequest, waiter: Waiter): void {
+    this.#claimants.push({ request, waiter, isCounted: false });
   }
 
   /**
@@ -90,27 +97,27 @@ export class PendingSave {
    * it may have saved the content long ago.
    */
   command(lockToken: string): SaveCommand {
-    const claims = new Map<string, Claim & { requests: number }>();
+    const claims: (Claim & { requests: number })[] = [];
     let hasSpeaker = false;
     let others = 0;
-    for (const waiter of this.#waiters) {
-      const { token, tokenKind, source } = waiter.request;
+    for (const claimant of this.#claimants) {
+      const { token, tokenKind, source } = claimant.request;
       const speaksForItself = isRepeatable(tokenKind);
-      const claim = claims.get(token);
-      waiter.isCounted = true;
+      const claim = claims.find((earlier) => earlier.token === token);
+      claimant.isCounted = true;
       if (claim !== undefined) {
         claim.requests++;
       } else if (!speaksForItself && hasSpeaker) {
         others++;
-      } else if (claims.size < MAX_CLAIMS) {
-        claims.set(token, { token, isIdempotencyKey: tokenKind === 'key', source, requests: 1 });
+      } else if (claims.length < MAX_CLAIMS) {
+        claims.push({ token, isIdempotencyKey: tokenKind === 'key', source, requests: 1 });
         hasSpeaker ||= !speaksForItself;
       } else {
-        waiter.isCounted = false;
+        claimant.isCounted = false;
       }
     }
-    this.#claimed = new Set(claims.keys());
-    return { key: this.key, content: this.#content, claims: [...claims.values()], others, lockToken };
+    this.#claims = claims;
+    return { key: this.key, content: this.#content, claims, others, lockToken };
   }
 
   /**
@@ -118,39 +125,49 @@ export class PendingSave {
    * `uncounted` are the answers to those who came after the command, or for whom it had no room.
    */
   settle(verdict: FinalVerdict): { readonly isOver: boolean; readonly uncounted: AnswerCounts } {
-    const waiters = this.#waiters;
-    this.#waiters = waiters.filter(({ request }) => !this.#isDecided(request, verdict));
-    const left = new Set(this.#waiters);
+    const claimants = this.#claimants;
     const uncounted = { duplicates: 0, replayed: 0 };
-    for (const waiter of waiters) {
-      if (left.has(waiter)) continue;
-      const outcome = this.#outcomeFor(waiter.request, verdict);
-      if (!waiter.isCounted && outcome.kind === 'duplicate') uncounted.duplicates++;
-      if (!waiter.isCounted && outcome.kind === 'replayed') uncounted.replayed++;
-      waiter.resolve(outcome);
+    this.#claimants = [];
+    for (const claimant of claimants) {
+      if (this.#isDecided(claimant.request, verdict)) {
+        const outcome = this.#outcomeFor(claimant.request, verdict);
+        if (!claimant.isCounted && outcome.kind === 'duplicate') uncounted.duplicates++;
+        if (!claimant.isCounted && outcome.kind === 'replayed') uncounted.replayed++;
+        this.#answered();
+        claimant.waiter.resolve(outcome);
+      } else {
+        this.#claimants.push(claimant);
+      }
     }
-    return { isOver: left.size === 0, uncounted };
+    return { isOver: this.#claimants.length === 0, uncounted };
   }
 
   fail(error: Error): void {
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
+    for (const { waiter } of this.#claimants.splice(0)) this.#reject(waiter, error);
   }
 
   /** Fails the waiters whose deadline has passed, with the last failure of this save; true when nobody is left. */
   expire(nowMs: number): boolean {
-    const { code, message } = this.lastFailure;
-    const isExpired = ({ request }: Waiter): boolean => request.deadlineMs <= nowMs;
-    if (this.#waiters.some(isExpired)) {
-      for (const waiter of this.#waiters.filter(isExpired)) waiter.reject(new ServiceFailure(code, message));
-      this.#waiters = this.#waiters.filter((waiter) => !isExpired(waiter));
+    const isExpired = ({ request }: Claimant): boolean => request.deadlineMs <= nowMs;
+    if (this.#claimants.some(isExpired)) {
+      const { code, message } = this.lastFailure;
+      const expired = this.#claimants.filter(isExpired);
+      this.#claimants = this.#claimants.filter((claimant) => !isExpired(claimant));
+      for (const { waiter } of expired) this.#reject(waiter, new ServiceFailure(code, message));
     }
-    return this.#waiters.length === 0;
+    return this.#claimants.length === 0;
+  }
+
+  #reject(waiter: Waiter, error: Error): void {
+    this.#answered();
+    waiter.reject(error);
   }
 
   #isDecided({ token, tokenKind }: SaveRequest, verdict: FinalVerdict): boolean {
-    if (verdict.kind === 'in_progress' || this.#claimed.has(token)) return true;
+    if (verdict.kind === 'in_progress') return true;
     // Whoever has no key is decided by what became of the content; if nothing did, it has to be sent for them.
-    return tokenKind !== 'key' && verdict.kind !== 'key_reused';
+    if (tokenKind !== 'key' && verdict.kind !== 'key_reused') return true;
+    return this.#claims.some((claim) => claim.token === token);
   }
 
   #outcomeFor({ token, tokenKind }: SaveRequest, verdict: FinalVerdict): SaveOutcome {

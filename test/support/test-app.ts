@@ -151,6 +151,11 @@ export async function createTestApp(overrides: Partial<AppDeps> = {}, build = bu
     isTrustedProxy: (address) => address === PROXY_ADDRESS,
     nowMs: () => performance.now(),
     save: items.save,
+    submit: (request, waiter) =>
+      void items.save(request).then(
+        (outcome) => waiter.resolve(outcome),
+        (error: Error) => waiter.reject(error),
+      ),
     store: items.store,
     erasure: items.erasure,
     feed: new MemoryFeed(PARTITIONS),

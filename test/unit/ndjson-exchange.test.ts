@@ -26,20 +26,17 @@ test('a reader that takes little at a time, but takes it, is not left', async ()
     },
   });
   const input = new PassThrough();
-  const answers = Promise.withResolvers<void>();
+  const waiting: ((text: string) => void)[] = [];
   const exchange = new NdjsonExchange(input, output, {
     limits: () => ({ count: LINES, bytes: 1_000_000 }),
     maxLineBytes: 100,
     idleMs: IDLE_MS,
-    answer: async () => {
-      await answers.promise;
-      return ANSWER;
-    },
+    answer: (_line, _index, done) => waiting.push(done),
   });
   input.end('line\n'.repeat(LINES));
   await once(input, 'end');
   // All of them are known at once, which is 5 MB to be taken.
-  answers.resolve();
+  for (const done of waiting) done(ANSWER);
   const ends: string[] = [];
   void exchange.over.then((end) => ends.push(end));
   for (let s = 0; s < 600 && ends.length === 0; s++) {

@@ -1,12 +1,24 @@
 // The save path over a store in memory: batching and joining.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import type { SaveOutcome } from '../../src/items/pending-save.ts';
 import { holdCommits, setUp } from '../support/save-queue.ts';
 import { settle } from '../support/virtual-clock.ts';
+
+/** A waiter that keeps what it is told. */
+function record() {
+  const told: unknown[] = [];
+  return {
+    told,
+    resolve: (outcome: SaveOutcome) => told.push(outcome.kind),
+    reject: (error: Error) => told.push(error),
+  };
+}
 
 describe('group commit', () => {
   test('a save that finds nothing in flight leaves at once and alone', async () => {
     const { queue, request, seen } = setUp();
     expect(await queue.save(request('a'))).toMatchObject({ kind: 'saved', item: { content: 'a' } });
+    await settle();
     expect(seen.batches).toEqual([1]);
   });
 
@@ -45,6 +57,31 @@ describe('group commit', () => {
     await Promise.all(accepted);
     expect(queue.pending).toBe(0);
     expect(await queue.save(request('c'))).toMatchObject({ kind: 'saved' });
+  });
+});
+
+describe('a waiter', () => {
+  test('is told once, behind the commit, and may save the same content again while it is told', async () => {
+    const { queue, request, seen } = setUp();
+    const [first, again] = [record(), record()];
+    queue.submit(request('a'), {
+      reject: first.reject,
+      resolve(outcome) {
+        first.resolve(outcome);
+        queue.submit(request('a'), again);
+      },
+    });
+    expect(first.told).toEqual([]);
+    await vi.waitFor(() => expect(again.told).toEqual(['duplicate']));
+    expect(first.told).toEqual(['saved']);
+    expect([queue.pending, seen.batches]).toEqual([0, [1, 1]]);
+  });
+
+  test('of a save that is not taken is not told: the call throws', () => {
+    const { queue, request } = setUp({ maxPendingSaves: 0 });
+    const waiter = record();
+    expect(() => queue.submit(request('a'), waiter)).toThrow(expect.objectContaining({ code: 'overloaded' }));
+    expect([waiter.told, queue.pending]).toEqual([[], 0]);
   });
 });
 
