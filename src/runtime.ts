@@ -134,7 +134,7 @@ function openQueue(config: Config, store: OpenStore, metrics: Metrics, { probe }
       store: store.items,
       locks: store.locks,
       tally: store.tally,
-      clock: { nowMs, delay: (ms) => setTimeout(ms) },
+      clock: { nowMs, delay: (ms) => setTimeout(ms), afterArrivals: (work) => void setImmediate(work) },
       random: Math.random,
       probe,
       observer: {

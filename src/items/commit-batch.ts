@@ -1,16 +1,20 @@
-// One round of the save path for a batch: lock what is not locked yet, commit, hand each content its verdict.
+// One round of the save path for a batch: ask for the locks, commit, hand each content its verdict.
 import { type FailureCode, ServiceFailure } from './errors.ts';
 import type { Probe } from './fault-points.ts';
 import { HeldLock } from './held-lock.ts';
 import { formatItemId } from './item.ts';
 import { LockWait, type LockWaitDeps, type LockWaitOptions } from './lock-wait.ts';
 import type { PendingSave } from './pending-save.ts';
-import type { AnswerTally, ItemStore } from './ports.ts';
+import type { AnswerTally, CommitResult, ItemStore } from './ports.ts';
 
 type CommitDeps = LockWaitDeps & {
   readonly store: ItemStore;
   readonly tally: AnswerTally;
-  readonly observer: { lockLost(): void };
+  readonly observer: {
+    lockLost(): void;
+    /** How many contents were sent to the store, and how long that and their locks took. */
+    committed(batchSize: number, durationMs: number): void;
+  };
   readonly probe?: Probe | undefined;
 };
 type CommitOptions = LockWaitOptions & { readonly lockMarginMs: number };
@@ -29,33 +33,69 @@ export type RoundEnd = {
 const NO_LOCK = 'no lock';
 
 /**
- * Runs one round and returns how many contents were sent to the store. What is locked elsewhere is sent too, without a
- * lock: the store answers what it knows and refuses to save under somebody's lock, so a duplicate never waits for one.
+ * Sends a batch to the store. What is locked elsewhere is sent too, without a lock: the store answers what it knows and
+ * refuses to save under somebody's lock, so a duplicate never waits for one. For the same reason the commit does not wait
+ * for the locks that it asks for: it is one way to the store and back, and not two.
  */
 export async function commitBatch(
   batch: readonly PendingSave[],
+  { store, locks, clock, observer, probe }: CommitDeps,
+  { lockMarginMs }: CommitOptions,
+): Promise<CommitResult> {
+  const startedMs = clock.nowMs();
+  const unlocked = batch.filter((save) => save.wait === null && !isLocked(save, startedMs + lockMarginMs));
+  // A release goes out before the request, on the same connection, so that we are not locked out by ourselves.
+  for (const save of unlocked) save.holdLock(null);
+  if (probe !== undefined && unlocked.length > 0) await probe('before-lock');
+  const asked = unlocked.length === 0 ? null : locks.ask(unlocked.map((save) => save.key));
+  if (probe !== undefined) {
+    await asked?.answer;
+    await probe('after-lock');
+  }
+  const commands = batch.map((save) =>
+    save.command(save.grant?.token ?? (save.wait === null ? asked?.token : null) ?? NO_LOCK),
+  );
+  let result: CommitResult;
+  try {
+    result = await store.commit(commands);
+  } finally {
+    // Also when it throws: a lock that nobody knows of stays for its whole time to live.
+    const grant = await asked?.answer;
+    if (grant != null) {
+      const lock = new HeldLock(grant, { locks, probe });
+      for (const save of unlocked) save.holdLock(lock);
+    }
+  }
+  if (probe !== undefined && result.kind === 'confirmed') await probe('after-acknowledgement');
+  observer.committed(batch.length, clock.nowMs() - startedMs);
+  return result;
+}
+
+const isLocked = ({ grant }: PendingSave, untilMs: number): boolean => grant !== null && grant.validUntilMs >= untilMs;
+
+/** Hands each save of the batch its verdict. */
+export function settleBatch(
+  batch: readonly PendingSave[],
+  result: CommitResult,
   deps: CommitDeps,
   options: CommitOptions,
   end: RoundEnd,
-): Promise<number> {
-  const { store, tally, observer, probe } = deps;
-  await lockBatch(batch, deps, options, end);
-  const sent = batch.filter((save) => save.grant !== null || save.wait !== null);
-  if (sent.length === 0) return 0;
-  if (probe !== undefined) await probe('after-lock');
-  const result = await store.commit(sent.map((save) => save.command(save.grant?.token ?? NO_LOCK)));
-  if (probe !== undefined && result.kind === 'confirmed') await probe('after-acknowledgement');
-  sent.forEach((save, i) => {
+): void {
+  const { tally, observer } = deps;
+  batch.forEach((save, i) => {
     if (result.kind === 'unknown') {
       // The lock is kept for the next round: giving it up would let another instance in between two of our attempts.
       save.uncertain = true;
       end.retry(save, result.failure, result.detail);
     } else if (result.kind === 'refused') {
-      refuse(save, result.failure, result.detail, end);
+      end.done(save);
+      // Final, unless an earlier round may have saved it: then "refused" would say too much.
+      save.fail(new ServiceFailure(save.uncertain ? 'not-replicated' : result.failure, result.detail));
     } else {
       const verdict = result.verdicts[i];
       if (verdict === undefined) throw new Error('the store answered fewer verdicts than it was asked for');
-      if (verdict.kind === 'fenced' && save.wait !== null) {
+      if (verdict.kind === 'fenced' && save.grant === null) {
+        save.wait ??= new LockWait(save.key, verdict.holder, deps, options);
         end.locked(save, save.wait);
       } else if (verdict.kind === 'fenced') {
         observer.lockLost();
@@ -72,48 +112,4 @@ export async function commitBatch(
       }
     }
   });
-  return sent.length;
-}
-
-async function lockBatch(
-  batch: readonly PendingSave[],
-  deps: CommitDeps,
-  options: CommitOptions,
-  end: RoundEnd,
-): Promise<void> {
-  const { locks, clock, probe } = deps;
-  const usableUntilMs = clock.nowMs() + options.lockMarginMs;
-  const unlocked = new Map<string, PendingSave>();
-  for (const save of batch) {
-    if (save.wait !== null) continue;
-    if (save.grant !== null && save.grant.validUntilMs >= usableUntilMs) continue;
-    // A release goes out before the acquire, on the same connection, so that we are not locked out by ourselves.
-    save.holdLock(null);
-    unlocked.set(save.key.hex, save);
-  }
-  if (unlocked.size === 0) return;
-  if (probe !== undefined) await probe('before-lock');
-  const result = await locks.acquire([...unlocked.values()].map((save) => save.key));
-  if (result.kind === 'unavailable') {
-    // A full store refuses the lock first, and waiting does not make it less full.
-    for (const save of unlocked.values()) {
-      if (result.failure === 'storage-full') refuse(save, result.failure, result.detail, end);
-      else end.retry(save, result.failure, result.detail);
-    }
-    return;
-  }
-  for (const grant of result.grants) {
-    const lock = new HeldLock(grant, deps);
-    for (const key of grant.keys) unlocked.get(key.hex)?.holdLock(lock);
-  }
-  for (const held of result.contended) {
-    const save = unlocked.get(held.key.hex);
-    if (save !== undefined) save.wait = new LockWait(held, deps, options);
-  }
-}
-
-/** Final, unless an earlier round may have saved it: then "refused" would say too much. */
-function refuse(save: PendingSave, failure: FailureCode, detail: string, end: RoundEnd): void {
-  end.done(save);
-  save.fail(new ServiceFailure(save.uncertain ? 'not-replicated' : failure, detail));
 }

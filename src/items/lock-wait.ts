@@ -1,5 +1,6 @@
 // Waits for one content that another instance is saving, without holding anybody else up.
-import type { Clock, ContentLocks, LockGrant, LockedElsewhere, LockResult } from './ports.ts';
+import type { ContentKey } from './content.ts';
+import type { Clock, ContentLocks, LockResult } from './ports.ts';
 
 export type LockWaitOptions = {
   /** How long a content that is locked elsewhere is waited for. */
@@ -9,10 +10,7 @@ export type LockWaitOptions = {
 };
 export type LockWaitDeps = { readonly locks: ContentLocks; readonly clock: Clock; readonly random: () => number };
 
-export type LockTry =
-  | { readonly kind: 'granted'; readonly grant: LockGrant }
-  | { readonly kind: 'still_locked' }
-  | Extract<LockResult, { kind: 'unavailable' }>;
+export type LockTry = Exclude<LockResult, { kind: 'held' }> | { readonly kind: 'still_locked' };
 
 const FIRST_DELAY_MS = 5;
 const MAX_DELAY_MS = 100;
@@ -27,7 +25,7 @@ const MAX_DELAY_MS = 100;
 export class LockWait {
   readonly #deps: LockWaitDeps;
   readonly #options: LockWaitOptions;
-  readonly #key: LockedElsewhere['key'];
+  readonly #key: ContentKey;
   readonly #startedMs: number;
   #holder: string;
   #sameHolderSinceMs: number;
@@ -35,11 +33,12 @@ export class LockWait {
   /** The lock was held by somebody live when `lockWaitMs` had passed. */
   isOver = false;
 
-  constructor(first: LockedElsewhere, deps: LockWaitDeps, options: LockWaitOptions) {
+  /** `holder` has the lock as this begins. */
+  constructor(key: ContentKey, holder: string, deps: LockWaitDeps, options: LockWaitOptions) {
     this.#deps = deps;
     this.#options = options;
-    this.#key = first.key;
-    this.#holder = first.holder;
+    this.#key = key;
+    this.#holder = holder;
     this.#startedMs = deps.clock.nowMs();
     this.#sameHolderSinceMs = this.#startedMs;
   }
@@ -49,21 +48,19 @@ export class LockWait {
     const { locks, clock, random } = this.#deps;
     for (;;) {
       await clock.delay(this.#delayMs * (0.5 + random()));
-      const result = await locks.acquire([this.#key]);
-      if (result.kind === 'unavailable') return result;
-      const [grant] = result.grants;
-      if (grant !== undefined) return { kind: 'granted', grant };
+      const result = await locks.acquire(this.#key);
+      if (result.kind !== 'held') return result;
+      const { holder } = result;
       const nowMs = clock.nowMs();
-      const found = result.contended[0]?.holder ?? this.#holder;
-      if (found !== this.#holder) this.#sameHolderSinceMs = nowMs;
-      this.#holder = found;
+      if (holder !== this.#holder) this.#sameHolderSinceMs = nowMs;
+      this.#holder = holder;
       if (nowMs - this.#sameHolderSinceMs < this.#options.lockBreakMs) {
         this.isOver = nowMs - this.#startedMs >= this.#options.lockWaitMs;
         this.#delayMs = Math.min(this.#delayMs * 2, MAX_DELAY_MS);
         return { kind: 'still_locked' };
       }
       // Before giving up, however late it is: this process may have been held up itself since its last look.
-      await locks.breakLock({ key: this.#key, holder: found });
+      await locks.breakLock(this.#key, holder);
       this.#sameHolderSinceMs = nowMs;
       this.#delayMs = FIRST_DELAY_MS;
     }

@@ -53,6 +53,8 @@ export class PendingSave {
   readonly contentBytes: number;
   /** An earlier commit ended unknown: if the store now knows one of our tokens, it was that commit which saved it. */
   uncertain = false;
+  /** Whether the round that it is in has to decide about it yet. */
+  isInRound = false;
   /** While another instance has the lock: each round then only asks whether the content is saved by now. */
   wait: LockWait | null = null;
   /** Why its last round did not decide it. */

@@ -39,7 +39,8 @@ export type Verdict =
     }
   /** Every claim's idempotency key was used for another content, so nobody saved this one. */
   | { readonly kind: 'key_reused' }
-  | { readonly kind: 'fenced' }
+  /** Not known yet, and `holder` has the lock; nothing was saved. */
+  | { readonly kind: 'fenced'; readonly holder: string }
   /** The index names an item that the log does not have: somebody changed the data by hand. */
   | { readonly kind: 'damaged'; readonly position: ItemPosition };
 
@@ -116,22 +117,33 @@ export type LockGrant = {
   readonly validUntilMs: number;
 };
 
-/** Who holds a content that could not be locked. */
-export type LockedElsewhere = { readonly key: ContentKey; readonly holder: string };
+/** A lock that was asked for. The token is known at once; the answer is null when it was not granted, and never fails. */
+export type LockRequest = { readonly token: string; readonly answer: Promise<LockGrant | null> };
 
-/** Contention and an unreachable store are different things: the first is waited for, the second is retried. */
+/** Somebody else's lock and an unreachable store are different things: the first is waited for, the second is retried. */
 export type LockResult =
-  | { readonly kind: 'answered'; readonly grants: readonly LockGrant[]; readonly contended: readonly LockedElsewhere[] }
+  | { readonly kind: 'granted'; readonly grant: LockGrant }
+  | { readonly kind: 'held'; readonly holder: string }
   | { readonly kind: 'unavailable'; readonly failure: FailureCode; readonly detail: string };
 
 export interface ContentLocks {
-  /** Locks all contents that nobody else holds; does not wait and does not retry. Never throws for a fault of the store. */
-  acquire(keys: readonly ContentKey[]): Promise<LockResult>;
+  /**
+   * Asks for all of these contents or none. A commit that is sent in the same turn reaches the store behind it and need
+   * not wait for the answer: the store refuses it what somebody else holds, lock or no lock.
+   */
+  ask(keys: readonly ContentKey[]): LockRequest;
+  /** Tries once for one content, beside commits. Never throws for a fault of the store. */
+  acquire(key: ContentKey): Promise<LockResult>;
   /** Takes the lock away from a holder, if it still is the holder. Safe, because the store fences the old holder. */
-  breakLock(locked: LockedElsewhere): Promise<void>;
+  breakLock(key: ContentKey, holder: string): Promise<void>;
   /** Gives locks back. Never throws: what cannot be released expires. */
   release(grant: LockGrant): Promise<void>;
 }
 
 /** Time as the domain sees it: monotonic, in milliseconds, replaceable in tests. */
-export type Clock = { nowMs(): number; delay(ms: number): Promise<void> };
+export type Clock = {
+  nowMs(): number;
+  delay(ms: number): Promise<void>;
+  /** Calls back, without any time passing, when whatever has arrived by now is handled. */
+  afterArrivals(work: () => void): void;
+};

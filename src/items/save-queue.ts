@@ -1,5 +1,5 @@
 // Group commit: saves gather while a commit is in flight and leave together; equal contents share one place.
-import { commitBatch } from './commit-batch.ts';
+import { commitBatch, settleBatch } from './commit-batch.ts';
 import { ServiceFailure, type FailureCode } from './errors.ts';
 import type { Probe } from './fault-points.ts';
 import { Gathering } from './gathering.ts';
@@ -42,7 +42,8 @@ export class SaveQueue {
   readonly #options: SaveQueueOptions;
   readonly #byContent = new Map<string, PendingSave>();
   readonly #gathering = new Gathering();
-  #commitInFlight = false;
+  /** A commit is in flight, or the next one is about to gather what has arrived. */
+  #isCommitting = false;
   /** What failed and waits to be tried again. */
   #failed: PendingSave[] = [];
   #pending = 0;
@@ -111,36 +112,41 @@ export class SaveQueue {
   }
 
   #pump(): void {
-    if (this.#commitInFlight) return;
-    const batch = this.#gathering.takeBatch(this.#deps.clock.nowMs(), (save) => this.#end(save));
-    if (batch.length === 0) return;
-    this.#commitInFlight = true;
-    void this.#commit(batch).finally(() => {
-      this.#commitInFlight = false;
-      this.#pump();
+    if (this.#isCommitting) return;
+    this.#isCommitting = true;
+    this.#commitSoon();
+  }
+
+  /**
+   * Commits what has gathered when the requests that are here already have joined it. Whoever sends at once, at the first
+   * of them or at the answer to the last commit, divides what a commit costs by fewer saves.
+   */
+  #commitSoon(): void {
+    this.#deps.clock.afterArrivals(() => {
+      const batch = this.#gathering.takeBatch(this.#deps.clock.nowMs(), (save) => this.#end(save));
+      if (batch.length === 0) this.#isCommitting = false;
+      else void this.#commit(batch);
     });
   }
 
   async #commit(batch: PendingSave[]): Promise<void> {
-    const { clock, observer } = this.#deps;
-    const startedMs = clock.nowMs();
-    const inRound = new Set(batch);
-    const leave = (save: PendingSave): PendingSave => {
-      inRound.delete(save);
-      return save;
-    };
+    for (const save of batch) save.isInRound = true;
     try {
-      const sent = await commitBatch(batch, this.#deps, this.#options, {
+      // Before the locks are given back, which then leaves in one write with the next commit.
+      const result = await commitBatch(batch, this.#deps, this.#options).finally(() => this.#commitSoon());
+      settleBatch(batch, result, this.#deps, this.#options, {
         done: (save) => this.#end(leave(save)),
-        again: (save) => this.#gathering.add(leave(save)),
+        again: (save) => this.#enqueue(leave(save)),
         retry: (save, failure, detail) => this.#retry(leave(save), failure, detail),
         locked: (save, wait) => this.#locked(leave(save), wait),
       });
-      if (sent > 0) observer.committed(sent, clock.nowMs() - startedMs);
     } catch (error) {
       // Nothing in the path throws for a fault of the store, so this is a bug: the requests must not hang because of it.
       // Those that have left the round are answered already, or on their way into another.
-      this.#abandon(inRound, error);
+      this.#abandon(
+        batch.filter((save) => save.isInRound),
+        error,
+      );
     }
   }
 
@@ -201,4 +207,9 @@ export class SaveQueue {
       save.fail(error instanceof Error ? error : new Error('a commit threw', { cause: error }));
     }
   }
+}
+
+function leave(save: PendingSave): PendingSave {
+  save.isInRound = false;
+  return save;
 }

@@ -103,7 +103,7 @@ export function createMetrics(labels: MetricLabels) {
   for (const reason of labels.unconfirmedReasons) replicationAckFailures.inc({ reason }, 0);
   const contentLockAcquire = new Histogram({
     name: 'content_lock_acquire_seconds',
-    help: 'Time to lock the contents of one batch, or one contended content.',
+    help: 'Time until the locks of one batch, or of one contended content, were answered for; when contended, until its commit was.',
     labelNames: ['outcome'] as const,
     buckets: SECONDS,
     registers,

@@ -5,6 +5,7 @@ import type { Probe } from '../items/fault-points.ts';
 import type { AckRule } from './acknowledgement.ts';
 import { reconnect } from './connect.ts';
 import { reasonOf, type UnconfirmedReason } from './faults.ts';
+import { sendHeld } from './one-write.ts';
 
 export type AckObserver = {
   acknowledged(durationSeconds: number): void;
@@ -78,7 +79,9 @@ export class ConfirmedScript {
     }
     for (const [name, ...rest] of attempt.commands) unit.call(name, ...rest);
     const startedMs = performance.now();
-    const replies = (await unit.exec()) as PipelineReply[];
+    const executed = unit.exec();
+    sendHeld(redis);
+    const replies = (await executed) as PipelineReply[];
     if (probing.length > 0) await Promise.all(probing);
     const failed = replies.find(([error]) => error !== null)?.[0];
     if (failed != null) {

@@ -2,9 +2,11 @@
 import type { Redis } from 'ioredis';
 import Redlock, { ExecutionError, Lock, ResourceLockedError } from 'redlock';
 import type { ContentKey } from '../items/content.ts';
-import type { ContentLocks, LockedElsewhere, LockGrant, LockResult } from '../items/ports.ts';
+import type { ContentLocks, LockGrant, LockRequest, LockResult } from '../items/ports.ts';
 import { failureOf, reasonOf } from './faults.ts';
 import { type Keyspace, lockKey } from './keys.ts';
+import { LockClient } from './lock-client.ts';
+import { holdWrites } from './one-write.ts';
 
 export type LockObserver = {
   acquired(outcome: LockOutcome, durationSeconds: number): void;
@@ -18,97 +20,102 @@ export type LockOutcome = (typeof LOCK_OUTCOMES)[number];
 // repeated ten times in the way of the next acquire.
 const ONE_TRY = { retryCount: 0 };
 
-type Attempt = { readonly grant: LockGrant } | { readonly contended: true } | { readonly error: Error };
+/** The connections of the locks. */
+export type LockConnections = {
+  /** That of the commits: a lock that is asked for goes out with the commit that it is for. */
+  readonly commitRedis: Redis;
+  /** For what must not stand behind a commit. */
+  readonly lockRedis: Redis;
+};
 
 /** Content locks in the Redis that holds the items, so that the save script can check them against its fencing token. */
 export class RedisContentLocks implements ContentLocks {
-  readonly #redis: Redis;
-  readonly #redlock: Redlock;
+  readonly #connections: LockConnections;
+  readonly #commitClient: LockClient;
+  readonly #withCommits: Redlock;
+  readonly #beside: Redlock;
   readonly #space: Keyspace;
   readonly #ttlMs: number;
   readonly #observer: LockObserver;
   readonly #locks = new WeakMap<LockGrant, Lock>();
 
-  constructor(redis: Redis, space: Keyspace, ttlMs: number, observer: LockObserver) {
-    this.#redis = redis;
-    this.#redlock = new Redlock([redis], ONE_TRY);
+  constructor(connections: LockConnections, space: Keyspace, ttlMs: number, observer: LockObserver) {
+    this.#connections = connections;
+    this.#commitClient = new LockClient(connections.commitRedis);
+    this.#withCommits = redlockOver(this.#commitClient);
+    this.#beside = redlockOver(new LockClient(connections.lockRedis));
     this.#space = space;
     this.#ttlMs = ttlMs;
     this.#observer = observer;
   }
 
-  async acquire(keys: readonly ContentKey[]): Promise<LockResult> {
-    const startedMs = performance.now();
-    const result = await this.#acquire(keys);
-    const outcome =
-      result.kind === 'unavailable' ? 'unavailable' : result.contended.length > 0 ? 'contended' : 'acquired';
-    this.#observer.acquired(outcome, (performance.now() - startedMs) / 1_000);
-    return result;
+  ask(keys: readonly ContentKey[]): LockRequest {
+    holdWrites(this.#connections.commitRedis);
+    const answer = this.#acquire(this.#withCommits, keys).then(
+      (grant) => grant,
+      () => null,
+    );
+    return { token: this.#commitClient.token, answer };
   }
 
-  async breakLock({ key, holder }: LockedElsewhere): Promise<void> {
+  async acquire(key: ContentKey): Promise<LockResult> {
+    try {
+      return { kind: 'granted', grant: await this.#acquire(this.#beside, [key]) };
+    } catch (error) {
+      if (!(error instanceof ResourceLockedError)) return unavailable(error as Error);
+    }
+    try {
+      return { kind: 'held', holder: (await this.#connections.lockRedis.get(lockKey(this.#space, key))) ?? '' };
+    } catch (error) {
+      return unavailable(error as Error);
+    }
+  }
+
+  async breakLock(key: ContentKey, holder: string): Promise<void> {
     // Redlock's release compares the value before it deletes, so a lock that changed hands meanwhile stays.
-    const lock = new Lock(this.#redlock, [lockKey(this.#space, key)], holder, [], 0);
-    await this.#redlock.release(lock, ONE_TRY).catch(() => {});
+    const lock = new Lock(this.#beside, [lockKey(this.#space, key)], holder, [], 0);
+    await this.#beside.release(lock, ONE_TRY).catch(() => {});
   }
 
   async release(grant: LockGrant): Promise<void> {
     const lock = this.#locks.get(grant);
     if (lock === undefined) return;
-    await this.#redlock.release(lock, ONE_TRY).catch(() => this.#observer.releaseFailed());
+    // In one write with the next commit, if there is one.
+    holdWrites(this.#connections.commitRedis);
+    await this.#withCommits.release(lock, ONE_TRY).catch(() => this.#observer.releaseFailed());
   }
 
-  async #acquire(keys: readonly ContentKey[]): Promise<LockResult> {
-    const together = await this.#attempt(keys);
-    if ('grant' in together) return { kind: 'answered', grants: [together.grant], contended: [] };
-    if ('error' in together) return unavailable(together.error);
-    // One content that is held elsewhere refuses all of them: find out which, and lock the others without it.
-    let holders: (string | null)[];
-    try {
-      holders = await this.#redis.mget(keys.map((key) => lockKey(this.#space, key)));
-    } catch (error) {
-      return unavailable(error as Error);
-    }
-    const contended: LockedElsewhere[] = [];
-    const free: ContentKey[] = [];
-    keys.forEach((key, i) => {
-      const holder = holders[i];
-      if (holder == null) free.push(key);
-      else contended.push({ key, holder });
-    });
-    if (free.length === 0) return { kind: 'answered', grants: [], contended };
-    const again = await this.#attempt(free);
-    if ('error' in again) return unavailable(again.error);
-    if ('grant' in again) return { kind: 'answered', grants: [again.grant], contended };
-    // Somebody came in between. Rare enough to let each go on by itself.
-    return { kind: 'answered', grants: [], contended: [...contended, ...free.map((key) => ({ key, holder: '' }))] };
-  }
-
-  async #attempt(keys: readonly ContentKey[]): Promise<Attempt> {
+  /** Rejects with a `ResourceLockedError` when somebody else holds one of the contents, else with why Redis could not be asked. */
+  async #acquire(redlock: Redlock, keys: readonly ContentKey[]): Promise<LockGrant> {
     const startedMs = performance.now();
     const resources = keys.map((key) => lockKey(this.#space, key));
+    const observe = (outcome: LockOutcome): void =>
+      this.#observer.acquired(outcome, (performance.now() - startedMs) / 1_000);
     try {
-      const lock = await this.#redlock.acquire(resources, this.#ttlMs);
+      const lock = await redlock.acquire(resources, this.#ttlMs);
       // Redlock reckons with Date.now(), which can jump; the drift that it allows for is taken from its own result.
-      const validUntilMs = startedMs + this.#ttlMs * (1 - this.#redlock.settings.driftFactor) - 2;
+      const validUntilMs = startedMs + this.#ttlMs * (1 - redlock.settings.driftFactor) - 2;
       if (performance.now() >= validUntilMs) {
-        void this.#redlock.release(lock, ONE_TRY).catch(() => this.#observer.releaseFailed());
-        return { error: new Error('the lock took longer to acquire than it lives (timeout)') };
+        void redlock.release(lock, ONE_TRY).catch(() => this.#observer.releaseFailed());
+        throw new Error('the lock took longer to acquire than it lives (timeout)');
       }
       const grant: LockGrant = { token: lock.value, keys, validUntilMs };
       this.#locks.set(grant, lock);
-      return { grant };
+      observe('acquired');
+      return grant;
     } catch (error) {
-      return (await isContention(error)) ? { contended: true } : { error: await causeOf(error) };
+      const cause = await causeOf(error);
+      observe(cause instanceof ResourceLockedError ? 'contended' : 'unavailable');
+      throw cause;
     }
   }
 }
 
-/** Redlock answers "no quorum" both when a lock is held and when Redis cannot be asked; the votes tell which. */
-async function isContention(error: unknown): Promise<boolean> {
-  return (await causeOf(error)) instanceof ResourceLockedError;
+function redlockOver(client: LockClient): Redlock {
+  return new Redlock([client as unknown as Redis], ONE_TRY);
 }
 
+/** Redlock answers "no quorum" both when a lock is held and when Redis cannot be asked; the votes tell which. */
 async function causeOf(error: unknown): Promise<Error> {
   if (error instanceof ExecutionError) {
     const stats = await error.attempts.at(-1);

@@ -34,7 +34,7 @@ const MAX_WAITING_LISTINGS = 200;
 const IDEMPOTENCY_KEY_TTL_SECONDS = 24 * 60 * 60;
 
 export type ItemStoreDeps = {
-  /** Writes only, nothing else: a WAIT holds up whatever is behind it. */
+  /** Commits, erasures and their locks, nothing else: a WAIT holds up whatever is behind it. */
   readonly commitRedis: Redis;
   readonly readRedis: Redis;
   readonly space: Keyspace;
@@ -50,7 +50,8 @@ export type ItemStoreDeps = {
 
 type ScriptVerdict =
   | ['saved' | 'known', id: string, source: string, token: string, reused: string[]]
-  | ['fenced' | 'key_reused']
+  | ['fenced', holder: string]
+  | ['key_reused']
   | ['damaged', id: string];
 
 export class RedisItemStore implements ItemStore, ItemCounter {
@@ -168,8 +169,9 @@ function toVerdict(verdict: ScriptVerdict, partition: number): Verdict {
       return { kind, position: positionOf(id, partition), source, token, reused };
     }
     case 'fenced':
+      return { kind: 'fenced', holder: verdict[1] };
     case 'key_reused':
-      return { kind: verdict[0] };
+      return { kind: 'key_reused' };
     case 'damaged':
       return { kind: 'damaged', position: positionOf(verdict[1], partition) };
   }

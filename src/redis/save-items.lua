@@ -36,7 +36,7 @@
 --   {'saved', id, source, token, reused}  appended now, for the first claim that is valid
 --   {'known', id, source, token, reused}  saved earlier, by whom and with which request token
 --   {'key_reused'}                        every claim's key was used for another content; nothing was saved
---   {'fenced'}                            not known, and somebody else holds the lock; nothing was saved
+--   {'fenced', holder}                    not known, and somebody else holds the lock; nothing was saved
 --   {'damaged', id}                       the index names an item that the log does not have
 -- where reused lists the tokens among the claims whose key was used for another content.
 
@@ -89,7 +89,7 @@ local function decide(lock, index, items, counts, lockToken, digest, kind, conte
     -- An absent lock is no reason to refuse: nobody else is at it, and the index has decided already.
     if holder and holder ~= lockToken then
       tally('fenced', 1)
-      return { 'fenced' }
+      return { 'fenced', holder }
     end
   end
   local valid, reused, standing, refused = checkKeys(claims, digest)

@@ -72,7 +72,8 @@ export type StoreHooks = {
 /** Opens the connections; returns at once, whether Redis can be reached or not. */
 export function openStore(settings: StoreSettings, observers: StoreObservers, hooks: StoreHooks = {}): OpenStore {
   const { access, space, acks, ackTimeoutMs } = settings;
-  // Commits wait for replicas, and locks and reads must not stand behind them; nor what is small behind a big page.
+  // Commits wait for replicas. Reads, and whoever waits for a lock, must not stand behind them; nor what is small behind a
+  // big page.
   const commitRedis = connect('commit', access, ackTimeoutMs, observers);
   const lockRedis = connect('lock', access, COMMAND_SILENCE_MS, observers);
   const commandRedis = connect('command', access, COMMAND_SILENCE_MS, observers);
@@ -115,7 +116,7 @@ export function openStore(settings: StoreSettings, observers: StoreObservers, ho
     erasure,
     feed,
     tally,
-    locks: new RedisContentLocks(lockRedis, space, settings.lockTtlMs, observers),
+    locks: new RedisContentLocks({ commitRedis, lockRedis }, space, settings.lockTtlMs, observers),
     ping: () =>
       commandRedis.ping().then(
         () => true,

@@ -5,7 +5,7 @@ import { contentKey } from '../../src/items/content.ts';
 import type { LockGrant, LockResult } from '../../src/items/ports.ts';
 import { lockKey } from '../../src/redis/keys.ts';
 import { waitFor } from '../../stack/wait.ts';
-import { openTestStore, type TestStore } from '../support/open-store.ts';
+import { command, openTestStore, type TestStore } from '../support/open-store.ts';
 import { redisAtMaster } from '../support/redis-at-master.ts';
 
 const LOCK_TTL_MS = 10_000;
@@ -24,58 +24,75 @@ afterAll(async () => {
   await other[Symbol.asyncDispose]();
 });
 
-const keys = (...texts: string[]) => texts.map((text) => contentKey({ kind: 'string', text }));
+const keyOf = (text: string) => contentKey({ kind: 'string', text });
+const keys = (...texts: string[]) => texts.map(keyOf);
 
-function grantOf(result: LockResult): LockGrant {
-  if (result.kind !== 'answered' || result.grants[0] === undefined) throw new Error('no grant');
-  return result.grants[0];
+function granted(result: LockResult): LockGrant {
+  if (result.kind !== 'granted') throw new Error(`no grant: ${result.kind}`);
+  return result.grant;
 }
 
-test('a batch gets one lock for all of its contents, with one token and a time to live', async () => {
+async function askedFor(store: TestStore, ...texts: string[]): Promise<LockGrant> {
+  const grant = await store.locks.ask(keys(...texts)).answer;
+  if (grant === null) throw new Error('no grant');
+  return grant;
+}
+
+const holderOf = (text: string) => redis.get(lockKey(mine.space, keyOf(text)));
+
+test('a batch gets one lock for all of its contents, with the token that was told at once and a time to live', async () => {
   const batch = keys('a', 'b', 'c');
-  const grant = grantOf(await mine.locks.acquire(batch));
-  expect(grant.keys).toEqual(batch);
-  for (const key of batch) expect(await redis.get(lockKey(mine.space, key))).toBe(grant.token);
+  const { token, answer } = mine.locks.ask(batch);
+  const grant = await answer;
+  expect(grant).toMatchObject({ token, keys: batch });
+  for (const key of batch) expect(await redis.get(lockKey(mine.space, key))).toBe(token);
   const ttlMs = await redis.pttl(lockKey(mine.space, batch[0]!));
   expect(ttlMs).toBeGreaterThan(LOCK_TTL_MS / 2);
   // What we believe is never longer than what Redis grants.
-  expect(grant.validUntilMs - performance.now()).toBeLessThanOrEqual(ttlMs + 5);
-  await mine.locks.release(grant);
+  expect(grant!.validUntilMs - performance.now()).toBeLessThanOrEqual(ttlMs + 5);
+  await mine.locks.release(grant!);
   for (const key of batch) expect(await redis.exists(lockKey(mine.space, key))).toBe(0);
 });
 
-test('what is held elsewhere is told apart, with its holder, and the rest is locked', async () => {
-  const theirs = grantOf(await other.locks.acquire(keys('held 1', 'held 2')));
-  const result = await mine.locks.acquire(keys('free 1', 'held 1', 'free 2', 'held 2'));
-  expect(result).toMatchObject({
-    kind: 'answered',
-    grants: [{ keys: keys('free 1', 'free 2') }],
-    contended: keys('held 1', 'held 2').map((key) => ({ key, holder: theirs.token })),
-  });
-  expect(await mine.locks.acquire(keys('held 1'))).toMatchObject({ kind: 'answered', grants: [] });
-  await mine.locks.release(grantOf(result));
+test('a batch of which one content is held elsewhere gets none of its locks', async () => {
+  const theirs = await askedFor(other, 'held');
+  expect(await mine.locks.ask(keys('free 1', 'held', 'free 2')).answer).toBeNull();
+  expect([await holderOf('free 1'), await holderOf('free 2')]).toEqual([null, null]);
+  expect(await mine.locks.acquire(keyOf('held'))).toEqual({ kind: 'held', holder: theirs.token });
   await other.locks.release(theirs);
-  await mine.locks.release(grantOf(await mine.locks.acquire(keys('held 1'))));
+  await mine.locks.release(granted(await mine.locks.acquire(keyOf('held'))));
+  expect(await holderOf('held')).toBeNull();
+});
+
+test('a commit of the same turn comes behind the locks that were asked for, and they behind what was given back', async () => {
+  // A script that Redis does not know yet is sent again behind everything else.
+  await mine.locks.release(await askedFor(mine, 'one write'));
+  const before = await askedFor(mine, 'one write');
+  void mine.locks.release(before);
+  const { token, answer } = mine.locks.ask(keys('one write'));
+  // It says nothing of that lock, so it is refused when it finds it.
+  const result = await mine.items.commit([command('one write')]);
+  expect(result).toEqual({ kind: 'confirmed', verdicts: [{ kind: 'fenced', holder: token }] });
+  await mine.locks.release((await answer)!);
 });
 
 test('a lock is broken only while the named holder has it', async () => {
-  const [key] = keys('broken');
-  const theirs = grantOf(await other.locks.acquire([key!]));
-  await mine.locks.breakLock({ key: key!, holder: 'somebody else' });
-  expect(await redis.get(lockKey(mine.space, key!))).toBe(theirs.token);
-  await mine.locks.breakLock({ key: key!, holder: theirs.token });
-  const taken = grantOf(await mine.locks.acquire([key!]));
+  const key = keyOf('broken');
+  const theirs = await askedFor(other, 'broken');
+  await mine.locks.breakLock(key, 'somebody else');
+  expect(await holderOf('broken')).toBe(theirs.token);
+  await mine.locks.breakLock(key, theirs.token);
+  const taken = granted(await mine.locks.acquire(key));
   // The old holder's release must not take the new holder's lock away.
   await other.locks.release(theirs);
-  expect(await redis.get(lockKey(mine.space, key!))).toBe(taken.token);
+  expect(await holderOf('broken')).toBe(taken.token);
   await mine.locks.release(taken);
 });
 
 test('a release of what has expired is quick and harms nobody', async () => {
   const short = await openTestStore({ lockTtlMs: 100, space: mine.space });
-  const [key] = keys('expires');
-  const grant = grantOf(await short.locks.acquire([key!]));
-  await waitFor(async () => (await redis.exists(lockKey(mine.space, key!))) === 0, {
+  const grant = await askedFor(short, 'expires');
+  await waitFor(async () => (await holderOf('expires')) === null, {
     timeoutMs: 5_000,
     what: 'the lock did not expire',
   });
@@ -86,13 +103,10 @@ test('a release of what has expired is quick and harms nobody', async () => {
 
 test('many at once: each content has one holder at a time', async () => {
   const stores = [mine, other];
-  const results = await Promise.all(
-    Array.from({ length: 40 }, (_, i) => stores[i % 2]!.locks.acquire(keys('contended', `own ${i}`))),
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, (_, i) => stores[i % 2]!.locks.ask(keys('contended', `own ${i}`)).answer),
   );
-  const holders = results.flatMap((result) =>
-    result.kind === 'answered' ? result.grants.filter((grant) => grant.keys.length === 2) : [],
-  );
-  expect(holders).toHaveLength(1);
-  const own = results.flatMap((result) => (result.kind === 'answered' ? result.grants : []));
-  expect(own.flatMap((grant) => grant.keys)).toHaveLength(41);
+  const grants = answers.filter((grant) => grant !== null);
+  expect(grants).toHaveLength(1);
+  expect(await holderOf('contended')).toBe(grants[0]!.token);
 });

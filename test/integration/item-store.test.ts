@@ -54,7 +54,7 @@ describe('a commit', () => {
     const mine = command('locked', { lockToken: 'mine' });
     const key = lockKey(store.space, mine.key);
     await redis.set(key, 'other', 'PX', 10_000);
-    expect(await decide(mine)).toEqual([{ kind: 'fenced' }]);
+    expect(await decide(mine)).toEqual([{ kind: 'fenced', holder: 'other' }]);
     expect(await redis.hgetall(countsKey(store.space, placeOf(store.space, mine.key).partition))).not.toHaveProperty(
       'x',
     );

@@ -69,7 +69,7 @@ test('a master that is paused', async () => {
   const { key } = command('into the void');
   const busy = Promise.all([
     again(() => store.items.commit([command('into the void')])),
-    again(() => store.locks.acquire([key])),
+    again(() => store.locks.acquire(key)),
     again(() => store.ping()),
   ]);
   await pauseAll(master);

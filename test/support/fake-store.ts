@@ -9,8 +9,8 @@ import type {
   EraseOutcome,
   ItemPage,
   ItemStore,
-  LockedElsewhere,
   LockGrant,
+  LockRequest,
   LockResult,
   SaveCommand,
   Verdict,
@@ -29,14 +29,14 @@ export class FakeRedis {
   readonly counts = { saved: 0, duplicates: 0, replayed: 0, fenced: 0, key_reused: 0 };
   #seq = 0;
 
-  /** Decides one content; `ms` is the time of the item if it is new. */
+  /** Decides one content; `ms` is the time of the item if it is new */
   decide(command: SaveCommand, ms = 1_000): Verdict {
     const { key, claims, others, lockToken } = command;
     const known = this.saved.get(key.hex);
     const holder = this.holders.get(key.hex);
     if (known === undefined && holder !== undefined && holder !== lockToken) {
       this.counts.fenced++;
-      return { kind: 'fenced' };
+      return { kind: 'fenced', holder };
     }
     const isReused = ({ token, isIdempotencyKey }: Claim): boolean =>
       isIdempotencyKey && (this.keyUses.get(token) ?? key.hex) !== key.hex;
@@ -46,15 +46,16 @@ export class FakeRedis {
     this.counts.key_reused += requestsOf(claims.filter(isReused));
     const [first] = valid;
     if (first === undefined) return { kind: 'key_reused' };
-    const byCreator = requestsOf(valid.filter(({ token }) => token === (known ?? first).token));
+    const creator = known ?? first;
+    const byCreator = requestsOf(valid.filter(({ token }) => token === creator.token));
     this.counts.saved += known === undefined ? 1 : 0;
     this.counts.replayed += known === undefined ? byCreator - 1 : byCreator;
     this.counts.duplicates += requestsOf(valid) - byCreator + others;
     if (known !== undefined) return { kind: 'known', ...known, reused };
     const saved = {
       position: { ms, seq: this.#seq++, partition: 0 },
-      source: first.source,
-      token: first.token,
+      source: creator.source,
+      token: creator.token,
     };
     this.saved.set(key.hex, saved);
     return { kind: 'saved', ...saved, reused };
@@ -106,7 +107,8 @@ export class FakeStore implements ItemStore {
 
 export class FakeLocks implements ContentLocks {
   readonly released: LockGrant[] = [];
-  readonly faults: LockResult[] = [];
+  /** What the next calls come to, in place of an answer. */
+  readonly faults: Extract<LockResult, { kind: 'unavailable' }>[] = [];
   readonly #redis: FakeRedis;
   readonly #name: string;
   readonly #validForMs: number;
@@ -120,30 +122,32 @@ export class FakeLocks implements ContentLocks {
     this.#validForMs = validForMs;
   }
 
-  async acquire(keys: readonly ContentKey[]): Promise<LockResult> {
-    const fault = this.faults.shift();
-    if (fault !== undefined) return fault;
+  ask(keys: readonly ContentKey[]): LockRequest {
     const token = `${this.#name}-${this.#grants++}`;
-    const contended: LockedElsewhere[] = [];
-    const granted: ContentKey[] = [];
-    for (const key of keys) {
-      const holder = this.#redis.holders.get(key.hex);
-      if (holder === undefined) {
-        this.#redis.holders.set(key.hex, token);
-        granted.push(key);
-      } else contended.push({ key, holder });
-    }
-    const grants =
-      granted.length === 0 ? [] : [{ token, keys: granted, validUntilMs: this.#nowMs() + this.#validForMs }];
-    return { kind: 'answered', grants, contended };
+    const result = this.#lock(keys, token);
+    return { token, answer: Promise.resolve(result.kind === 'granted' ? result.grant : null) };
   }
 
-  async breakLock({ key, holder }: LockedElsewhere): Promise<void> {
+  async acquire(key: ContentKey): Promise<LockResult> {
+    return this.#lock([key], `${this.#name}-${this.#grants++}`);
+  }
+
+  async breakLock(key: ContentKey, holder: string): Promise<void> {
     if (this.#redis.holders.get(key.hex) === holder) this.#redis.holders.delete(key.hex);
   }
 
   async release(grant: LockGrant): Promise<void> {
     this.released.push(grant);
-    for (const key of grant.keys) await this.breakLock({ key, holder: grant.token });
+    for (const key of grant.keys) await this.breakLock(key, grant.token);
+  }
+
+  #lock(keys: readonly ContentKey[], token: string): LockResult {
+    const fault = this.faults.shift();
+    if (fault !== undefined) return fault;
+    const { holders } = this.#redis;
+    const [holder] = keys.flatMap(({ hex }) => holders.get(hex) ?? []);
+    if (holder !== undefined) return { kind: 'held', holder };
+    for (const { hex } of keys) holders.set(hex, token);
+    return { kind: 'granted', grant: { token, keys, validUntilMs: this.#nowMs() + this.#validForMs } };
   }
 }

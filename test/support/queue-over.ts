@@ -10,7 +10,11 @@ export function queueOver({ items, locks, tally }: OpenStore): SaveQueue {
       store: items,
       locks,
       tally,
-      clock: { nowMs: () => performance.now(), delay: (ms) => setTimeout(ms) },
+      clock: {
+        nowMs: () => performance.now(),
+        delay: (ms) => setTimeout(ms),
+        afterArrivals: (work) => void setImmediate(work),
+      },
       random: Math.random,
       observer: { joined: () => {}, committed: () => {}, lockLost: () => {} },
     },

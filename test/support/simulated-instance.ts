@@ -8,8 +8,8 @@ import type {
   ContentLocks,
   ItemPage,
   ItemStore,
-  LockedElsewhere,
   LockGrant,
+  LockRequest,
   LockResult,
   SaveCommand,
   Verdict,
@@ -82,26 +82,19 @@ export class SimulatedInstance implements ItemStore, ContentLocks {
     }
   }
 
-  async acquire(keys: readonly ContentKey[]): Promise<LockResult> {
+  ask(keys: readonly ContentKey[]): LockRequest {
     const token = `${this.name}${++this.#locks}`;
-    const validUntilMs = this.clock.nowMs() + LOCK_TTL_MS;
-    try {
-      const node = nodeAt(this.#connect());
-      const asked = this.#deps.set.lock(this.name, node, keys, token, LOCK_TTL_MS);
-      const { granted, contended } = await this.#within(COMMAND_TIMEOUT_MS, asked);
-      const grants = granted.length === 0 ? [] : [{ token, keys: granted, validUntilMs }];
-      return { kind: 'answered', grants, contended };
-    } catch (error) {
-      // Redlock takes back what it may have got.
-      void Promise.all(keys.map((key) => this.breakLock({ key, holder: token })));
-      this.#peer = null;
-      return { kind: 'unavailable', failure: failureOf(reasonOf(error as Error)), detail: 'no lock' };
-    }
+    const answer = this.#lock(keys, token).then((result) => (result.kind === 'granted' ? result.grant : null));
+    return { token, answer };
   }
 
-  async breakLock(locked: LockedElsewhere): Promise<void> {
+  async acquire(key: ContentKey): Promise<LockResult> {
+    return this.#lock([key], `${this.name}${++this.#locks}`);
+  }
+
+  async breakLock(key: ContentKey, holder: string): Promise<void> {
     try {
-      const unlocked = this.#deps.set.unlock(this.name, nodeAt(this.#connect()), locked);
+      const unlocked = this.#deps.set.unlock(this.name, nodeAt(this.#connect()), key, holder);
       await this.#within(COMMAND_TIMEOUT_MS, unlocked);
     } catch {
       this.#peer = null;
@@ -109,7 +102,7 @@ export class SimulatedInstance implements ItemStore, ContentLocks {
   }
 
   async release({ keys, token }: LockGrant): Promise<void> {
-    for (const key of keys) await this.breakLock({ key, holder: token });
+    for (const key of keys) await this.breakLock(key, token);
   }
 
   find(): Promise<Item | null> {
@@ -122,6 +115,21 @@ export class SimulatedInstance implements ItemStore, ContentLocks {
 
   list(): Promise<ItemPage> {
     return Promise.reject(new Error('not needed here'));
+  }
+
+  async #lock(keys: readonly ContentKey[], token: string): Promise<LockResult> {
+    const validUntilMs = this.clock.nowMs() + LOCK_TTL_MS;
+    try {
+      const node = nodeAt(this.#connect());
+      const asked = this.#deps.set.lock(this.name, node, keys, token, LOCK_TTL_MS);
+      const holder = await this.#within(COMMAND_TIMEOUT_MS, asked);
+      return holder === null ? { kind: 'granted', grant: { token, keys, validUntilMs } } : { kind: 'held', holder };
+    } catch (error) {
+      // Redlock takes back what it may have got.
+      void Promise.all(keys.map((key) => this.breakLock(key, token)));
+      this.#peer = null;
+      return { kind: 'unavailable', failure: failureOf(reasonOf(error as Error)), detail: 'no lock' };
+    }
   }
 
   #connect(): string {

@@ -79,6 +79,7 @@ export class SimulatedNetwork {
         await this.clock.delay(ms);
         await this.whenRunning(endpoint);
       },
+      afterArrivals: (work) => this.clock.afterArrivals(() => void this.whenRunning(endpoint).then(work)),
     };
   }
 

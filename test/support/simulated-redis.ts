@@ -1,6 +1,6 @@
 // Redis nodes that replicate: each a log of writes, applied in order to the model of the save script.
 import type { ContentKey } from '../../src/items/content.ts';
-import type { LockedElsewhere, SaveCommand, Verdict } from '../../src/items/ports.ts';
+import type { SaveCommand, Verdict } from '../../src/items/ports.ts';
 import type { FakeRedis } from './fake-store.ts';
 
 /** Everything that changes a node. Replaying a log gives the same node, so this is all that replication carries. */
@@ -40,21 +40,16 @@ export class SimulatedNode {
     return verdict;
   }
 
-  /** Locks what nobody holds and tells who holds the rest. */
-  lock(keys: readonly ContentKey[], token: string, nowMs: number, ttlMs: number) {
-    const granted: ContentKey[] = [];
-    const contended: LockedElsewhere[] = [];
+  /** Locks all of them and returns null, or none and returns who holds one. */
+  lock(keys: readonly ContentKey[], token: string, nowMs: number, ttlMs: number): string | null {
     for (const key of keys) {
       const holder = this.state.holders.get(key.hex);
       if (holder !== undefined && (this.#expiresMs.get(key.hex) ?? 0) <= nowMs) this.unlock(key, holder);
-      if (holder === undefined || !this.state.holders.has(key.hex)) {
-        this.#write({ kind: 'lock', hex: key.hex, token, expiresMs: nowMs + ttlMs });
-        granted.push(key);
-      } else {
-        contended.push({ key, holder });
-      }
     }
-    return { granted, contended };
+    const [holder] = keys.flatMap(({ hex }) => this.state.holders.get(hex) ?? []);
+    if (holder !== undefined) return holder;
+    for (const { hex } of keys) this.#write({ kind: 'lock', hex, token, expiresMs: nowMs + ttlMs });
+    return null;
   }
 
   unlock({ hex }: ContentKey, token: string): void {

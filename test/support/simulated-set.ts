@@ -1,6 +1,6 @@
 // A Redis master and two replicas on a simulated network, and what clients can ask of them.
 import type { ContentKey } from '../../src/items/content.ts';
-import type { LockedElsewhere, SaveCommand } from '../../src/items/ports.ts';
+import type { SaveCommand } from '../../src/items/ports.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
 import { type MakeState, SimulatedNode } from './simulated-redis.ts';
 
@@ -57,15 +57,22 @@ export class SimulatedSet {
     return replies;
   }
 
-  async lock(client: string, name: string, keys: readonly ContentKey[], token: string, ttlMs: number) {
+  /** See `SimulatedNode`. */
+  async lock(
+    client: string,
+    name: string,
+    keys: readonly ContentKey[],
+    token: string,
+    ttlMs: number,
+  ): Promise<string | null> {
     await this.#net.deliver(client, name, `lock as ${token}`);
-    const result = this.#writable(name).lock(keys, token, this.#net.clock.nowMs(), ttlMs);
+    const holder = this.#writable(name).lock(keys, token, this.#net.clock.nowMs(), ttlMs);
     this.replicate();
-    await this.#net.reply(name, client, `locked ${result.granted.length} of ${keys.length}`);
-    return result;
+    await this.#net.reply(name, client, holder === null ? 'locked' : `held by ${holder}`);
+    return holder;
   }
 
-  async unlock(client: string, name: string, { key, holder }: LockedElsewhere): Promise<void> {
+  async unlock(client: string, name: string, key: ContentKey, holder: string): Promise<void> {
     await this.#net.deliver(client, name, `unlock ${holder}`);
     this.#writable(name).unlock(key, holder);
     this.replicate();

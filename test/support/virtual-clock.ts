@@ -14,6 +14,11 @@ export class VirtualClock implements Clock {
     return new Promise((wake) => this.#sleepers.push({ wakeMs: this.#nowMs + ms, wake }));
   }
 
+  /** As in a real process: behind every promise that can be settled by then. */
+  afterArrivals(work: () => void): void {
+    process.nextTick(work);
+  }
+
   /** Time passes and nothing happens in it, as in a process that is held up. */
   stall(ms: number): void {
     this.#nowMs += ms;

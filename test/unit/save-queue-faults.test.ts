@@ -27,14 +27,13 @@ describe('an unknown result', () => {
 
   test('of many is one retry of all, and not one of each', async () => {
     let n = 0;
-    const { queue, request, locks, clock } = setUp({ random: () => (n++ % 50) / 50 });
-    const unavailable = { kind: 'unavailable', failure: 'store-unavailable', detail: 'no lock: connection' } as const;
-    for (let i = 0; i < 1_000; i++) locks.faults.push(unavailable);
+    const { queue, request, store, clock } = setUp({ random: () => (n++ % 50) / 50 });
+    for (let i = 0; i < 1_000; i++) store.faults.push({ when: 'before', result: UNREPLICATED });
     const saves = Promise.all(Array.from({ length: 50 }, (_, i) => queue.save(request(`content ${i}`))));
     await clock.advance(1_000);
     // By itself each of them would have come back some fifteen times.
-    expect(1_000 - locks.faults.length).toBeLessThan(50);
-    locks.faults.length = 0;
+    expect(store.commits.length).toBeLessThan(50);
+    store.faults.length = 0;
     await clock.advance(200);
     expect((await saves).every(({ kind }) => kind === 'saved')).toBe(true);
   });
@@ -43,6 +42,7 @@ describe('an unknown result', () => {
     const { queue, request, store, clock } = setUp();
     const open = holdCommits(store);
     const slow = queue.save(request('slow'));
+    await settle();
     const behind = queue.save(request('behind', { deadlineMs: 1_000 })).catch((error: unknown) => error);
     const patient = queue.save(request('patient'));
     await clock.advance(2_000);
@@ -79,11 +79,8 @@ describe('an unknown result', () => {
     await expect(queue.save(request('a'))).rejects.toMatchObject({ code: 'storage-full' });
   });
 
-  test('of a full store is final at the lock too, and does not deny what may have been saved', async () => {
-    const { queue, request, store, locks, clock } = setUp();
-    const full = { kind: 'unavailable', failure: 'storage-full', detail: 'oom' } as const;
-    locks.faults.push(full);
-    await expect(queue.save(request('a'))).rejects.toMatchObject({ code: 'storage-full' });
+  test('of a full store does not deny what may have been saved', async () => {
+    const { queue, request, store, clock } = setUp();
     store.faults.push({ when: 'after', result: UNREPLICATED });
     store.faults.push({ when: 'before', result: { kind: 'refused', failure: 'storage-full', detail: 'oom' } });
     const maybe = queue.save(request('b')).catch((error: unknown) => error);
@@ -108,65 +105,70 @@ describe('an unknown result', () => {
   });
 });
 
-/** Sends a batch of `thrown` and `moved`; the lock is refused to `moved`, and the commit of `thrown` is about to throw. */
-async function throwAfterOneMovedOn(failure: 'store-unavailable' | 'storage-full') {
+/** One verdict for two contents: the first is settled, and the commit throws for the second. */
+async function throwAfterOneMovedOn() {
   const world = setUp();
-  const { queue, request, store, locks, clock } = world;
-  store.faults.push({ when: 'before', result: UNREPLICATED });
-  const thrown = queue.save(request('thrown'));
-  await settle();
-  const openFirst = holdCommits(store);
-  const saves = [thrown, queue.save(request('first')), queue.save(request('moved'))];
-  const results = Promise.allSettled(saves);
-  await clock.advance(100);
-  openFirst();
+  const { queue, request, store, redis, clock } = world;
+  redis.holders.set(request('moved').key.hex, 'elsewhere');
+  store.faults.push({
+    when: 'before',
+    result: { kind: 'confirmed', verdicts: [{ kind: 'fenced', holder: 'elsewhere' }] },
+  });
   const throwNow = holdCommits(store);
-  locks.faults.push({ kind: 'unavailable', failure, detail: 'no lock' });
+  const results = Promise.allSettled([queue.save(request('moved')), queue.save(request('thrown'))]);
   await settle();
-  store.faults.push({ when: 'before', result: { kind: 'confirmed', verdicts: [] } });
-  return { ...world, results, throwNow };
+  return { ...world, clock, results, throwNow };
 }
 
 describe('a commit that throws', () => {
   test('fails its own requests and not those that left its batch', async () => {
-    const { results, throwNow, clock } = await throwAfterOneMovedOn('store-unavailable');
+    const { request, redis, results, throwNow, clock } = await throwAfterOneMovedOn();
     throwNow();
+    redis.holders.delete(request('moved').key.hex);
     await clock.advance(200);
     expect(await results).toMatchObject([
+      { value: { kind: 'saved' } },
       { reason: { message: 'the store answered fewer verdicts than it was asked for' } },
-      { value: { kind: 'saved' } },
-      { value: { kind: 'saved' } },
     ]);
   });
 
-  test('leaves a later save of the same content where others can join it', async () => {
-    const { queue, request, store, results, throwNow, seen } = await throwAfterOneMovedOn('storage-full');
-    const later = queue.save(request('moved'));
+  test('keeps no lock, whenever that is granted', async () => {
+    const { queue, request, store, locks, redis } = setUp();
+    store.commit = () => Promise.reject(new Error('a bug'));
+    await expect(queue.save(request('a'))).rejects.toThrow('a bug');
+    const ask = locks.ask.bind(locks);
+    locks.ask = (keys) => {
+      const { token, answer } = ask(keys);
+      return { token, answer: settle().then(() => answer) };
+    };
+    await expect(queue.save(request('b'))).rejects.toThrow('a bug');
+    expect(redis.holders.size).toBe(0);
+  });
+
+  test('leaves a save that moved on where others can join it', async () => {
+    const { queue, request, redis, results, throwNow, clock, seen } = await throwAfterOneMovedOn();
     throwNow();
-    const open = holdCommits(store);
-    await results;
+    await settle();
     const joining = queue.save(request('moved'));
-    open();
-    expect([await later, await joining].map(({ kind }) => kind)).toEqual(['saved', 'duplicate']);
     expect(seen.joined).toBe(1);
+    redis.holders.delete(request('moved').key.hex);
+    await clock.advance(200);
+    expect(await results).toMatchObject([{ value: { kind: 'saved' } }, { status: 'rejected' }]);
+    expect(await joining).toMatchObject({ kind: 'duplicate' });
   });
 });
 
 test('contents of one batch that end in different rounds share their lock until the last of them is done', async () => {
   const { queue, request, store, locks, clock, redis } = setUp();
-  const open = holdCommits(store);
-  const first = queue.save(request('first'));
-  const together = [queue.save(request('a')), queue.save(request('b', { deadlineMs: 50 })), queue.save(request('c'))];
-  const results = Promise.allSettled(together);
-  open();
-  await first;
   // Unknown for all three together, and again in the next round, when the deadline of b is over.
   for (let i = 0; i < 2; i++) store.faults.push({ when: 'before', result: UNREPLICATED });
+  const together = [queue.save(request('a')), queue.save(request('b', { deadlineMs: 50 })), queue.save(request('c'))];
+  const results = Promise.allSettled(together);
   await clock.advance(70);
-  expect(locks.released.map(({ keys }) => keys.length)).toEqual([1]);
+  expect(locks.released).toEqual([]);
   expect(redis.holders.size).toBe(3);
   await clock.advance(100);
   expect((await results).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-  expect(locks.released.map(({ keys }) => keys.length)).toEqual([1, 3]);
+  expect(locks.released.map(({ keys }) => keys.length)).toEqual([3]);
   expect(redis.holders.size).toBe(0);
 });

@@ -121,17 +121,26 @@ describe('a content that is locked elsewhere', () => {
     expect(await slow).toMatchObject({ kind: 'duplicate', item: { id: '5-0-2' } });
   });
 
-  test('is not confused with a lock service that cannot be reached', async () => {
-    const { queue, request, locks, clock } = setUp();
+  test('is not confused with a lock that could not be asked for: what nobody holds is saved without', async () => {
+    const { queue, request, locks, redis } = setUp();
     locks.faults.push({ kind: 'unavailable', failure: 'store-unavailable', detail: 'connection' });
-    const save = queue.save(request('a'));
-    await clock.advance(200);
-    expect(await save).toMatchObject({ kind: 'saved' });
+    expect(await queue.save(request('a'))).toMatchObject({ kind: 'saved' });
+    redis.holders.set(request('c').key.hex, 'elsewhere');
+    void queue.save(request('c'));
+    // Both in one batch, which gets all of its locks or none.
+    expect(await queue.save(request('b'))).toMatchObject({ kind: 'saved' });
+    expect([...redis.holders.values()]).toEqual(['elsewhere']);
+  });
+
+  test('is answered with the reason when the lock cannot be tried for until the deadline', async () => {
+    const { queue, request, locks, redis, clock } = setUp();
+    redis.holders.set(request('held').key.hex, 'elsewhere');
+    const held = queue.save(request('held')).catch((error: unknown) => error);
+    await settle();
     for (let i = 0; i < 400; i++) {
       locks.faults.push({ kind: 'unavailable', failure: 'store-unavailable', detail: 'connection' });
     }
-    const lost = queue.save(request('b')).catch((error: unknown) => error);
     await clock.advance(DEADLINE_MS + 500);
-    expect(await lost).toMatchObject({ code: 'store-unavailable' });
+    expect(await held).toMatchObject({ code: 'store-unavailable' });
   });
 });
