@@ -1,4 +1,5 @@
 // Locks contents with Redlock; alone knows that library and the ways in which it fails.
+import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import Redlock, { ExecutionError, Lock, ResourceLockedError } from 'redlock';
 import type { ContentKey } from '../items/content.ts';
@@ -19,6 +20,12 @@ export type LockOutcome = (typeof LOCK_OUTCOMES)[number];
 // Retries are ours: Redlock's own count the validity from before the first try, and a release that fails would be
 // repeated ten times in the way of the next acquire.
 const ONE_TRY = { retryCount: 0 };
+
+const readScript = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
+const ACQUIRE_SCRIPT = readScript('acquire-locks.lua');
+const RELEASE_SCRIPT = readScript('release-locks.lua');
+// They answer like Redlock's own, with fewer calls and without replication. A string in place of a function is ignored.
+const SCRIPTS = { acquireScript: () => ACQUIRE_SCRIPT, releaseScript: () => RELEASE_SCRIPT };
 
 /** The connections of the locks. */
 export type LockConnections = {
@@ -112,7 +119,7 @@ export class RedisContentLocks implements ContentLocks {
 }
 
 function redlockOver(client: LockClient): Redlock {
-  return new Redlock([client as unknown as Redis], ONE_TRY);
+  return new Redlock([client as unknown as Redis], ONE_TRY, SCRIPTS);
 }
 
 /** Redlock answers "no quorum" both when a lock is held and when Redis cannot be asked; the votes tell which. */

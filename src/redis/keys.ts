@@ -8,10 +8,10 @@ export type Keyspace = {
 };
 
 /** Where a content belongs: both numbers come from its digest, so every instance finds the same place. */
-export function placeOf(space: Keyspace, key: ContentKey): { partition: number; bucket: number } {
+export function placeOf(space: Keyspace, { digest }: ContentKey): { partition: number; bucket: number } {
   return {
-    partition: key.digest.readUInt16BE(0) % space.partitions,
-    bucket: key.digest.readUInt32BE(2) % space.buckets,
+    partition: digest.readUInt16BE(0) % space.partitions,
+    bucket: digest.readUInt32BE(2) % space.buckets,
   };
 }
 
@@ -25,9 +25,15 @@ export const indexKey = (space: Keyspace, partition: number, bucket: number): st
 /** Hash: saved, duplicates, replayed, deleted. */
 export const countsKey = (space: Keyspace, partition: number): string => `${space.prefix}counts:{${partition}}`;
 
+// 128 bits of the digest: the key stays within the 44 bytes that Redis keeps in one piece of memory with its object.
+const LOCK_HEX_DIGITS = 32;
+
 /** String with TTL: Redlock's value, which is the fencing token. */
 export const lockKey = (space: Keyspace, key: ContentKey): string =>
-  `${space.prefix}lock:{${placeOf(space, key).partition}}:${key.hex}`;
+  `${space.prefix}lock:{${placeOf(space, key).partition}}:${key.hex.slice(0, LOCK_HEX_DIGITS)}`;
+
+/** Many locks in one argument of a script. No prefix has a line break in it. */
+export const lockList = (lockKeys: readonly (string | number)[]): string => lockKeys.join('\n');
 
 /** String with TTL: the digest that an idempotency key was used for. */
 export const idempotencyKey = (space: Keyspace, token: string): string => `${space.prefix}key:{k}:${token}`;

@@ -6,7 +6,7 @@ import type { LockGrant, LockResult } from '../../src/items/ports.ts';
 import { lockKey } from '../../src/redis/keys.ts';
 import { waitFor } from '../../stack/wait.ts';
 import { command, openTestStore, type TestStore } from '../support/open-store.ts';
-import { redisAtMaster } from '../support/redis-at-master.ts';
+import { redisAtMaster, redisAtReplica } from '../support/redis-at-master.ts';
 
 const LOCK_TTL_MS = 10_000;
 let mine: TestStore;
@@ -87,6 +87,29 @@ test('a lock is broken only while the named holder has it', async () => {
   await other.locks.release(theirs);
   expect(await holderOf('broken')).toBe(taken.token);
   await mine.locks.release(taken);
+});
+
+test('a lock is at the master only: replicas would pay for what nothing depends on', async () => {
+  const replica = await redisAtReplica();
+  const grant = await askedFor(mine, 'not replicated');
+  const marker = `${mine.space.prefix}marker`;
+  await redis.set(marker, 'behind the lock');
+  await waitFor(async () => (await replica.exists(marker)) === 1, { timeoutMs: 5_000, what: 'nothing was replicated' });
+  expect(await holderOf('not replicated')).toBe(grant.token);
+  expect(await replica.exists(lockKey(mine.space, keyOf('not replicated')))).toBe(0);
+  await mine.locks.release(grant);
+  replica.disconnect();
+});
+
+test('of locks that changed hands meanwhile only those are released that are still ours', async () => {
+  const grant = await askedFor(mine, 'kept 1', 'robbed', 'kept 2');
+  await redis.set(lockKey(mine.space, keyOf('robbed')), 'a thief', 'PX', LOCK_TTL_MS);
+  await mine.locks.release(grant);
+  expect([await holderOf('kept 1'), await holderOf('robbed'), await holderOf('kept 2')]).toEqual([
+    null,
+    'a thief',
+    null,
+  ]);
 });
 
 test('a release of what has expired is quick and harms nobody', async () => {

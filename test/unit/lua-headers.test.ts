@@ -25,7 +25,13 @@ function read(name: string): { readonly header: string; readonly body: string } 
 const taken = (list: string, names: readonly string[]) => names.map((_, i) => `${list}[${i + 1}]`).join(', ');
 
 test('there are scripts to check', () => {
-  expect(scripts).toEqual(['erase-item.lua', 'feed-tail.lua', 'save-items.lua']);
+  expect(scripts).toEqual([
+    'acquire-locks.lua',
+    'erase-item.lua',
+    'feed-tail.lua',
+    'release-locks.lua',
+    'save-items.lua',
+  ]);
 });
 
 test('save-items.lua', () => {
@@ -44,11 +50,15 @@ test('save-items.lua', () => {
   expect(replies).toEqual(documented);
 });
 
-test('erase-item.lua', () => {
-  const { header, body } = read('erase-item.lua');
+test.each(['erase-item.lua'])('%s takes what its header says', (script) => {
+  const { header, body } = read(script);
   const [keys = [], args = []] = numberedLists(header);
   expect(body).toContain(`local ${keys.join(', ')} = ${taken('KEYS', keys)}\n`);
   expect(body).toContain(`local ${args.join(', ')} = ${taken('ARGV', args)}\n`);
+});
+
+test('erase-item.lua', () => {
+  const { header, body } = read('erase-item.lua');
   const replies = new Set([...body.matchAll(/return '(\w+)'/g)].map(([, reply]) => reply));
   const documented = new Set([...header.matchAll(/^--\s+'(\w+)'/gm)].map(([, reply]) => reply));
   expect(replies).toEqual(documented);
@@ -61,4 +71,12 @@ test('feed-tail.lua', () => {
   expect(body).toContain(`local KEYS_BEFORE, KEYS_EACH = ${before.length}, ${each.length}\n`);
   expect(body).toContain(`local ${each.join(', ')} = ${each.map((_, i) => `KEYS[k + ${i + 1}]`).join(', ')}\n`);
   expect(body).not.toContain('ARGV');
+});
+
+test.each(['acquire-locks.lua', 'release-locks.lua'])('of the locks: %s', (name) => {
+  const { header, body } = read(name);
+  const [args = []] = numberedLists(header);
+  expect(body).toContain(`local ${args.join(', ')} = ${taken('ARGV', args)}\n`);
+  // Redlock takes any other answer for a lock that it did not get, or has lost.
+  expect(body).toMatch(/return #(names|mine)\n$/);
 });
