@@ -59,9 +59,10 @@ async function readLog(redis: Redis, { name, partition }: StoreKey, entries: Ent
       let isJsonValue = false;
       const rest: string[] = [];
       for (let i = 0; i + 1 < fields.length; i += 2) {
-        if (fields[i] === 'c') content = fields[i + 1] ?? '';
-        else if (fields[i] === 'k' && fields[i + 1] === 'j') isJsonValue = true;
-        else rest.push(`${fields[i]}=${fields[i + 1]}`);
+        const [field, value = ''] = [fields[i], fields[i + 1]];
+        if (field === 'c') content = value;
+        else rest.push(`${field}=${value}`);
+        if (field === 'm') isJsonValue = value.startsWith('j');
       }
       entries.push({
         id: pool.of(`${id}-${partition}`),

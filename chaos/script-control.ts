@@ -13,8 +13,8 @@ const CHANGES = {
   'no-token': { from: 'if holder and holder ~= lockToken then', to: 'if false then' },
   // The store forgets who saved an item, so that a retry looks like a second save.
   'no-replay': {
-    from: 'local token, source = entry[2][6], entry[2][8]',
-    to: "local token, source = 'forgotten', entry[2][8]",
+    from: 'source, creator = entry[2][4]:match(META)',
+    to: "source, creator = entry[2][4]:match(META), 'forgotten'",
   },
 } as const satisfies Record<string, Change>;
 

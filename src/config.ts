@@ -75,7 +75,7 @@ export const settingsSchema = z.object({
     .describe('Consumers of the feed at one instance; one more is answered 503.'),
   PARTITIONS: integer(1, 256).prefault('16').describe('Logs that the items are spread over. Fixed once data exists.'),
   INDEX_BUCKETS: integer(1, 65_536)
-    .prefault('4096')
+    .prefault('2048')
     .describe('Index hashes of each partition. Fixed once data exists.'),
   TRUST_PROXY: list(z.string().min(1).max(64))
     .optional()

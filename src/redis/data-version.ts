@@ -2,7 +2,7 @@
 import type { Redis } from 'ioredis';
 import { type Keyspace, metaKey } from './keys.ts';
 
-const DATA_VERSION = 1;
+const DATA_VERSION = 2;
 
 /**
  * Writes what this process assumes about the data if nobody has yet, and returns null when it agrees with what stands

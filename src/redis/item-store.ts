@@ -1,4 +1,4 @@
-// Saves and reads items in Redis; alone knows the arguments and replies of the save script.
+// Saves and reads items in Redis.
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
@@ -16,22 +16,21 @@ import type {
   ListCursor,
   ListOrder,
   SaveCommand,
-  Verdict,
 } from '../items/ports.ts';
 import type { AckRule } from './acknowledgement.ts';
 import { type AckObserver, ConfirmedScript } from './confirmed-script.ts';
 import { failureOf, reasonOf } from './faults.ts';
 import { readCounts } from './item-counts.ts';
 import { listItems } from './item-list.ts';
-import { countsKey, idempotencyKey, indexKey, itemsKey, type Keyspace, lockKey, placeOf } from './keys.ts';
-import { kindCode, type StreamEntry, itemOf, positionOf } from './stream-entry.ts';
+import { indexKey, itemsKey, type Keyspace, placeOf } from './keys.ts';
+import { SaveCall } from './save-call.ts';
+import { type StreamEntry, itemOf, positionOf } from './stream-entry.ts';
 
 const SAVE_SCRIPT = readFileSync(new URL('save-items.lua', import.meta.url), 'utf8');
 const READ_RETRY_MS = 100;
 /** A page in the making takes up to 16 MiB here, and half of it in Redis, which cuts a connection at 256 MB. */
 const MAX_LISTINGS = 4;
 const MAX_WAITING_LISTINGS = 200;
-const IDEMPOTENCY_KEY_TTL_SECONDS = 24 * 60 * 60;
 
 export type ItemStoreDeps = {
   /** Commits, erasures and their locks, nothing else: a WAIT holds up whatever is behind it. */
@@ -48,12 +47,6 @@ export type ItemStoreDeps = {
   readonly probe?: Probe | undefined;
 };
 
-type ScriptVerdict =
-  | ['saved' | 'known', id: string, source: string, token: string, reused: string[]]
-  | ['fenced', holder: string]
-  | ['key_reused']
-  | ['damaged', id: string];
-
 export class RedisItemStore implements ItemStore, ItemCounter {
   readonly #deps: ItemStoreDeps;
   readonly #script: ConfirmedScript;
@@ -65,20 +58,15 @@ export class RedisItemStore implements ItemStore, ItemCounter {
   }
 
   async commit(commands: readonly SaveCommand[]): Promise<CommitResult> {
-    const { keys, args } = this.#scriptInput(commands);
-    const result = await this.#script.run(keys, args);
+    const call = new SaveCall(this.#deps.space, commands);
+    const result = await this.#script.run(call.keys, call.args);
     if (result.kind === 'refused') {
       return { kind: 'refused', failure: failureOf(result.reason), detail: 'Redis is out of memory' };
     }
     if (result.kind === 'unknown') {
       return { kind: 'unknown', failure: failureOf(result.reason), detail: `not confirmed: ${result.reason}` };
     }
-    const verdicts = (result.reply as ScriptVerdict[]).map((verdict, i) => {
-      const key = commands[i]?.key;
-      if (key === undefined) throw new Error('the save script answered more verdicts than it was asked for');
-      return toVerdict(verdict, placeOf(this.#deps.space, key).partition);
-    });
-    return { kind: 'confirmed', verdicts };
+    return { kind: 'confirmed', verdicts: call.verdicts(result.reply) };
   }
 
   async find(position: ItemPosition): Promise<Item | null> {
@@ -119,28 +107,6 @@ export class RedisItemStore implements ItemStore, ItemCounter {
     return this.#read(() => readCounts(readRedis, space));
   }
 
-  #scriptInput(commands: readonly SaveCommand[]): { keys: string[]; args: (string | Buffer)[] } {
-    const { space } = this.#deps;
-    const keys: string[] = [];
-    const records: string[] = [];
-    const args: (string | Buffer)[] = [String(commands.length), String(IDEMPOTENCY_KEY_TTL_SECONDS)];
-    for (const { key, content, claims, others, lockToken } of commands) {
-      const { partition, bucket } = placeOf(space, key);
-      keys.push(
-        lockKey(space, key),
-        indexKey(space, partition, bucket),
-        itemsKey(space, partition),
-        countsKey(space, partition),
-      );
-      args.push(lockToken, key.digest, kindCode(content), content.text, String(claims.length), String(others));
-      for (const { token, isIdempotencyKey, source, requests } of claims) {
-        args.push(token, isIdempotencyKey ? '1' : '0', source, String(requests));
-        if (isIdempotencyKey) records.push(idempotencyKey(space, token));
-      }
-    }
-    return { keys: [...keys, ...records], args };
-  }
-
   #readDeadlineMs(): number {
     return performance.now() + this.#deps.readDeadlineMs;
   }
@@ -158,21 +124,5 @@ export class RedisItemStore implements ItemStore, ItemCounter {
       }
       await setTimeout(READ_RETRY_MS);
     }
-  }
-}
-
-function toVerdict(verdict: ScriptVerdict, partition: number): Verdict {
-  switch (verdict[0]) {
-    case 'saved':
-    case 'known': {
-      const [kind, id, source, token, reused] = verdict;
-      return { kind, position: positionOf(id, partition), source, token, reused };
-    }
-    case 'fenced':
-      return { kind: 'fenced', holder: verdict[1] };
-    case 'key_reused':
-      return { kind: 'key_reused' };
-    case 'damaged':
-      return { kind: 'damaged', position: positionOf(verdict[1], partition) };
   }
 }

@@ -20,7 +20,8 @@ export const itemsKey = (space: Keyspace, partition: number): string => `${space
 
 /** Hash: digest → stream id, for the contents of one bucket. */
 export const indexKey = (space: Keyspace, partition: number, bucket: number): string =>
-  `${space.prefix}index:{${partition}}:${bucket}`;
+  `${indexKeyPrefix(space, partition)}${bucket}`;
+const indexKeyPrefix = (space: Keyspace, partition: number): string => `${space.prefix}index:{${partition}}:`;
 
 /** Hash: saved, duplicates, replayed, deleted. */
 export const countsKey = (space: Keyspace, partition: number): string => `${space.prefix}counts:{${partition}}`;
@@ -35,8 +36,15 @@ export const lockKey = (space: Keyspace, key: ContentKey): string =>
 /** Many locks in one argument of a script. No prefix has a line break in it. */
 export const lockList = (lockKeys: readonly (string | number)[]): string => lockKeys.join('\n');
 
-/** String with TTL: the digest that an idempotency key was used for. */
-export const idempotencyKey = (space: Keyspace, token: string): string => `${space.prefix}key:{k}:${token}`;
+/** What the keys of idempotency keys begin with; behind it comes the token. String with TTL: the digest that it was used for. */
+export const recordKeyPrefix = (space: Keyspace): string => `${space.prefix}key:{k}:`;
+
+/** What save-items.lua needs of a partition: its log, its counts, and what the keys of its index begin with. */
+export const partitionKeys = (space: Keyspace, partition: number): string[] => [
+  itemsKey(space, partition),
+  countsKey(space, partition),
+  indexKeyPrefix(space, partition),
+];
 
 /** String: written by feeds, so that a WAIT on their connection has a write to wait for. */
 export const feedMarkKey = (space: Keyspace): string => `${space.prefix}feed-mark`;

@@ -8,121 +8,137 @@
 -- step that finds the content, so no other save can come between, and the lock of one content has never kept the same
 -- key from being used for another. A fenced caller's keys are not recorded, because nothing was decided for them.
 --
--- KEYS, four for each content:
---   1 lock    string  the value is the fencing token of whoever holds the content
---   2 index   hash    digest -> stream id
---   3 items   stream  the log of the partition
---   4 counts  hash    saved, duplicates, replayed, fenced, key_reused, damaged
--- and behind all of them, for each claim with keyed = 1, in order:
---   1 record  string  the digest that this idempotency key was used for
+-- KEYS, first of all:
+--   1 records  what the names of the records of idempotency keys begin with; behind it comes the request token.
+--              String with a TTL: the digest that the key was used for
+-- and behind it three for each partition in the batch:
+--   1 items   stream  the log of the partition
+--   2 counts  hash    saved, duplicates, replayed, fenced, key_reused, damaged
+--   3 index   what the names of its index begin with; behind it comes the bucket. Hash: digest -> stream id
 --
 -- ARGV:
 --   1 count          number of contents
 --   2 keyTtlSeconds  how long an idempotency key is remembered
--- and then for each content:
---   1 lockToken  the fencing token of the caller
---   2 digest     20 bytes, binary
---   3 kind       s for a string, j for a JSON value in its canonical form
---   4 content    the text
---   5 claims     how many claims there are
---   6 others     how many further requests one of the claims speaks for
--- and behind each content for each of its claims, in the order in which they came:
+--   3 locks          the key of each content's lock, one a line. String: the fencing token of whoever holds it
+--   4 batch          all contents, packed: read in one call each, where a dozen arguments each took longer than the rest
+-- It holds for each content, as in CONTENT:
+--   1 partition  which of those in KEYS, from 0
+--   2 bucket     behind the index
+--   3 lockToken  the fencing token of the caller
+--   4 digest     20 bytes, binary
+--   5 kind       s for a string, j for a JSON value in its canonical form
+--   6 content    the text
+--   7 others     how many further requests one of the claims speaks for
+--   8 claims     how many claims there are
+-- and behind each content for each of its claims, in the order in which they came, as in CLAIM:
 --   1 token     the request token
---   2 keyed     1 when the token stands for an idempotency key, else 0
---   3 source    who claims it
+--   2 source    who claims it
+--   3 keyed     1 when the token stands for an idempotency key, else 0
 --   4 requests  how many requests have this token
 --
--- Returns one array for each content:
---   {'saved', id, source, token, reused}  appended now, for the first claim that is valid
+-- Returns for each content the id alone, when it was appended now and no claim refused, or an array:
+--   {'saved', id, source, token, reused}  appended now, for the first claim that stands
 --   {'known', id, source, token, reused}  saved earlier, by whom and with which request token
 --   {'key_reused'}                        every claim's key was used for another content; nothing was saved
 --   {'fenced', holder}                    not known, and somebody else holds the lock; nothing was saved
 --   {'damaged', id}                       the index names an item that the log does not have
 -- where reused lists the tokens among the claims whose key was used for another content.
 
-local HEAD, KEYS_EACH = 2, 4
-local count, keyTtlSeconds = tonumber(ARGV[1]), ARGV[2]
-local lastArgument, lastRecord = HEAD, count * KEYS_EACH
+local RECORDS, KEYS_EACH = KEYS[1], 3
+-- Numbers have their highest byte first; a text stands behind its length.
+local CONTENT = '>B Bc0 Bc0 c20 Bc0 I4c0 I4 B'
+local CLAIM = '>Bc0 Bc0 B I4'
+-- What stands beside a content in the log: kind, source and request token. No source has a space in it.
+local META = '^%w (%S*) (.*)$'
 
-local function nextArguments(n)
-  lastArgument = lastArgument + n
-  return unpack(ARGV, lastArgument - n + 1, lastArgument)
+local count, keyTtlSeconds, locks, batch = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local at = 1
+
+-- In one call: it takes 4 us for each that a script makes.
+local names = {}
+for name in locks:gmatch('[^\n]+') do names[#names + 1] = name end
+local holders = count > 0 and redis.call('MGET', unpack(names))
+
+local function nextClaim()
+  local token, source, keyed, requests
+  token, source, keyed, requests, at = struct.unpack(CLAIM, batch, at)
+  return token, source, keyed == 1, requests
 end
 
-local function nextClaims(claims)
-  local list = {}
-  for i = 1, claims do
-    local token, keyed, source, requests = nextArguments(4)
-    local claim = { token = token, source = source, requests = tonumber(requests) }
-    if keyed == '1' then
-      lastRecord = lastRecord + 1
-      claim.record = KEYS[lastRecord]
-    end
-    list[i] = claim
-  end
-  return list
+local function skipClaims(n) for _ = 1, n do nextClaim() end end
+
+-- Counts of all contents together, so that each is written once.
+local sums = {}
+local function tally(counts, name, n)
+  if n == 0 then return end
+  local sum = sums[counts] or {}
+  sum[name] = (sum[name] or 0) + n
+  sums[counts] = sum
 end
 
--- Divides the claims into those that stand and the tokens of those whose key was used for another content; and the
--- number of requests behind each.
-local function checkKeys(claims, digest)
-  local valid, reused, standing, refused = {}, {}, 0, 0
-  for _, claim in ipairs(claims) do
-    local usedFor = claim.record and redis.call('GET', claim.record)
-    if usedFor and usedFor ~= digest then
-      reused[#reused + 1] = claim.token
-      refused = refused + claim.requests
-    else
-      if claim.record and not usedFor then redis.call('SET', claim.record, digest, 'EX', keyTtlSeconds) end
-      valid[#valid + 1] = claim
-      standing = standing + claim.requests
-    end
-  end
-  return valid, reused, standing, refused
+-- Whether the key was used for another content; if it never was, it is now used for this one.
+local function isReused(token, digest)
+  local usedFor = redis.call('GET', RECORDS .. token)
+  if usedFor then return usedFor ~= digest end
+  redis.call('SET', RECORDS .. token, digest, 'EX', keyTtlSeconds)
+  return false
 end
 
-local function decide(lock, index, items, counts, lockToken, digest, kind, content, claims, others)
-  local function tally(name, n) if n > 0 then redis.call('HINCRBY', counts, name, n) end end
+local function decideNext(holder)
+  local partition, bucket, lockToken, digest, kind, content, others, claims
+  partition, bucket, lockToken, digest, kind, content, others, claims, at = struct.unpack(CONTENT, batch, at)
+  local k = 1 + partition * KEYS_EACH
+  local items, counts, index = KEYS[k + 1], KEYS[k + 2], KEYS[k + 3] .. bucket
+
   local id = redis.call('HGET', index, digest)
-  if not id then
-    local holder = redis.call('GET', lock)
+  local creator, source
+  if id then
+    local entry = redis.call('XRANGE', items, id, id)[1]
+    if not entry then
+      skipClaims(claims)
+      tally(counts, 'damaged', 1)
+      return { 'damaged', id }
+    end
+    source, creator = entry[2][4]:match(META)
+  elseif holder and holder ~= lockToken then
     -- An absent lock is no reason to refuse: nobody else is at it, and the index has decided already.
-    if holder and holder ~= lockToken then
-      tally('fenced', 1)
-      return { 'fenced', holder }
+    skipClaims(claims)
+    tally(counts, 'fenced', 1)
+    return { 'fenced', holder }
+  end
+
+  local reused, refused, standing, byCreator = {}, 0, 0, 0
+  for _ = 1, claims do
+    local token, claimant, keyed, requests = nextClaim()
+    if keyed and isReused(token, digest) then
+      reused[#reused + 1] = token
+      refused = refused + requests
+    else
+      -- Nobody has saved it: the first claim that stands does.
+      if not creator then creator, source = token, claimant end
+      if token == creator then byCreator = byCreator + requests end
+      standing = standing + requests
     end
   end
-  local valid, reused, standing, refused = checkKeys(claims, digest)
-  tally('key_reused', refused)
-  local first = valid[1]
-  if not first then return { 'key_reused' } end
+  tally(counts, 'key_reused', refused)
+  if #reused == claims then return { 'key_reused' } end
 
-  if not id then
-    id = redis.call('XADD', items, '*', 'c', content, 'k', kind, 't', first.token, 's', first.source)
-    redis.call('HSET', index, digest, id)
-    tally('saved', 1)
-    tally('replayed', first.requests - 1)
-    tally('duplicates', standing - first.requests + others)
-    return { 'saved', id, first.source, first.token, reused }
+  tally(counts, 'duplicates', standing - byCreator + others)
+  if id then
+    tally(counts, 'replayed', byCreator)
+    return { 'known', id, source, creator, reused }
   end
-  local entry = redis.call('XRANGE', items, id, id)[1]
-  if not entry then
-    tally('damaged', 1)
-    return { 'damaged', id }
-  end
-  local token, source = entry[2][6], entry[2][8]
-  local replayed = 0
-  for _, claim in ipairs(valid) do if claim.token == token then replayed = replayed + claim.requests end end
-  tally('replayed', replayed)
-  tally('duplicates', standing - replayed + others)
-  return { 'known', id, source, token, reused }
+  id = redis.call('XADD', items, '*', 'c', content, 'm', kind .. ' ' .. source .. ' ' .. creator)
+  redis.call('HSET', index, digest, id)
+  tally(counts, 'saved', 1)
+  tally(counts, 'replayed', byCreator - 1)
+  if #reused == 0 then return id end
+  return { 'saved', id, source, creator, reused }
 end
 
 local verdicts = {}
-for i = 1, count do
-  local k = (i - 1) * KEYS_EACH
-  local lockToken, digest, kind, content, claims, others = nextArguments(6)
-  verdicts[i] = decide(KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4], lockToken, digest, kind,
-    content, nextClaims(tonumber(claims)), tonumber(others))
+for i = 1, count do verdicts[i] = decideNext(holders[i]) end
+for counts, sum in pairs(sums) do
+  for name, n in pairs(sum) do redis.call('HINCRBY', counts, name, n) end
 end
 return verdicts

@@ -16,15 +16,16 @@ export function positionOf(streamId: string, partition: number): ItemPosition {
   return { ms: Number(streamId.slice(0, dash)), seq: Number(streamId.slice(dash + 1)), partition };
 }
 
-// The fields stand in the order in which save-items.lua writes them: c, k, t, s.
+// The fields stand in the order in which save-items.lua writes them: c is the content, m its kind, source and token.
 
 /** The content that an entry holds. */
 export function contentOf([, fields]: StreamEntry): Content {
-  return { kind: KIND_OF_CODE[fields[3] ?? ''] ?? 'string', text: fields[1] ?? '' };
+  return { kind: KIND_OF_CODE[fields[3]?.charAt(0) ?? ''] ?? 'string', text: fields[1] ?? '' };
 }
 
 /** The item that an entry holds. */
 export function itemOf(entry: StreamEntry, partition: number): Item {
   const [id, fields] = entry;
-  return itemAt(positionOf(id, partition), contentOf(entry), fields[7] ?? '');
+  const [, source = ''] = (fields[3] ?? '').split(' ', 2);
+  return itemAt(positionOf(id, partition), contentOf(entry), source);
 }

@@ -13,8 +13,8 @@ const script = readFileSync(new URL('../../src/redis/save-items.lua', import.met
 
 test.each([
   ['no-index', withoutIndexCheck, 'local id = false'],
-  ['no-token', withoutTokenCheck, 'if false then'],
-  ['no-replay', withoutReplayCheck, "local token, source = 'forgotten', entry[2][8]"],
+  ['no-token', withoutTokenCheck, 'elseif false then'],
+  ['no-replay', withoutReplayCheck, "source, creator = entry[2][4]:match(META), 'forgotten'"],
 ] as const)('%s changes one line', (control, change, line) => {
   const lines = script.split('\n');
   const changed = change().split('\n');

@@ -18,7 +18,7 @@ describe('defaults', () => {
       SAVE_DEADLINE_MS: 12_000,
       MAX_PENDING_SAVES: 10_000,
       PARTITIONS: 16,
-      INDEX_BUCKETS: 4_096,
+      INDEX_BUCKETS: 2_048,
       SHUTDOWN_GRACE_MS: 15_000,
       REDIS_SENTINELS: ['s1', 's2', 's3'].map((host) => ({ host, port: 26_379 })),
     });

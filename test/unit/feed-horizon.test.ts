@@ -29,7 +29,7 @@ class StubRedis extends EventEmitter {
 
   xrange() {
     this.ranges++;
-    return this.#answer([['5-0', ['c', 'text', 'k', 's', 't', '', 's', 'anonymous']]]);
+    return this.#answer([['5-0', ['c', 'text', 'm', 's anonymous ']]]);
   }
 
   async #answer<T>(reply: T): Promise<T> {

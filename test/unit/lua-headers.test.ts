@@ -15,6 +15,9 @@ function numberedLists(header: string): string[][] {
   return lists;
 }
 
+/** One value in a format of struct: a text behind its length, bytes of a number, or a number. */
+const VALUE = /(?:B|I4)c0|c[1-9]\d*|B|I4/g;
+
 /** A script without the line that tells Redis how to run it, divided. */
 function read(name: string): { readonly header: string; readonly body: string } {
   const source = readFileSync(new URL(name, DIRECTORY), 'utf8').replace(/^#!.*\n/, '');
@@ -36,15 +39,19 @@ test('there are scripts to check', () => {
 
 test('save-items.lua', () => {
   const { header, body } = read('save-items.lua');
-  const [keys = [], records = [], head = [], perContent = [], perClaim = []] = numberedLists(header);
-  expect(records).toEqual(['record']);
+  const [before = [], keys = [], args = [], perContent = [], perClaim = []] = numberedLists(header);
+  expect(before).toEqual(['records']);
   // Taken from KEYS and ARGV in the order in which the header lists them, and as many of them.
-  expect(body).toContain(`local HEAD, KEYS_EACH = ${head.length}, ${keys.length}`);
-  expect(body).toContain(`local ${head.join(', ')} = `);
-  expect(body).toContain(`local ${perContent.join(', ')} = nextArguments(${perContent.length})`);
-  expect(body).toContain(`local ${perClaim.join(', ')} = nextArguments(${perClaim.length})`);
-  expect(body).toContain(`decide(${keys.join(', ')}, `);
+  expect(body).toContain(`local RECORDS, KEYS_EACH = KEYS[1], ${keys.length}\n`);
+  expect(body).toContain('local k = 1 + partition * KEYS_EACH\n');
+  expect(body).toContain(`local ${keys.join(', ')} = `);
   expect([...body.matchAll(/KEYS\[k \+ (\d+)\]/g)].map(([, n]) => Number(n))).toEqual(keys.map((_, i) => i + 1));
+  expect(body).toContain(`local ${args.join(', ')} = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]\n`);
+  expect(body).toContain(`${perContent.join(', ')}, at = struct.unpack(CONTENT, batch, at)`);
+  expect(body).toContain(`${perClaim.join(', ')}, at = struct.unpack(CLAIM, batch, at)`);
+  const values = (format: string) => new RegExp(`^local ${format} = '>(.*)'$`, 'm').exec(body)?.[1]?.match(VALUE);
+  expect(values('CONTENT')).toHaveLength(perContent.length);
+  expect(values('CLAIM')).toHaveLength(perClaim.length);
   const replies = new Set([...body.matchAll(/return \{ '(\w+)'/g)].map(([, reply]) => reply));
   const documented = new Set([...header.matchAll(/^--\s+\{'(\w+)'/gm)].map(([, reply]) => reply));
   expect(replies).toEqual(documented);
