@@ -1,4 +1,4 @@
-// Three kinds of tests with a rule each: unit (no network), integration (real Redis), cluster (black box over HTTP).
+// Kinds of tests with a rule each: unit (no network), integration (real Redis), cluster (black box over HTTP), cost (CPU).
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -27,6 +27,8 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
+      // Alone: others would take the CPU that it measures.
+      { test: { name: 'cost', include: ['test/cost/**/*.test.ts'], sequence: { groupOrder: 3 } } },
     ],
   },
 });

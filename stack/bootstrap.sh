@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the local stack needs and the machine lacks: the npm packages, redis-server, nginx. Silent when all is
-# there. Debian, Ubuntu, macOS. With --cuts also what the chaos suite cuts networks with, with --browser also the Chromium
-# that the tests read /docs with, where these can be had: without them, what needs them is reported as not run.
+# there. Debian, Ubuntu, macOS. With --cuts also what the chaos suite cuts networks
+# with, with --browser also the Chromium that the tests read /docs with, with --bench also the databases of the
+# benchmark's peers, where these can be had: without them, what needs them is reported as not run.
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -100,6 +101,12 @@ for option in "$@"; do
     --browser)
       command -v chromium >/dev/null || command -v google-chrome >/dev/null || packages='chromium'
       optionally 'no page is opened in a browser'
+      ;;
+    --bench)
+      command -v nats-server >/dev/null || packages='nats-server'
+      # Debian keeps its programs where no PATH looks.
+      command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || packages="$packages postgresql"
+      optionally 'what is measured over PostgreSQL or NATS'
       ;;
     *) fail "bootstrap.sh does not know $option." ;;
   esac
