@@ -15,6 +15,7 @@ type Rule = {
 // all of them but items, and knows none.
 const RULES: Readonly<Record<string, Rule>> = {
   items: { ours: [], packages: ['canonicalize', 'zod'] },
+  access: { ours: [], packages: ['zod'] },
   observability: { ours: [], packages: ['pino', 'prom-client'] },
   redis: { ours: ['items'], packages: ['ioredis', 'p-limit', 'redlock'] },
   http: { ours: ['items', 'observability'], packages: ['fastify', 'zod', 'zod-openapi', '@fastify/cors'] },
