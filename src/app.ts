@@ -7,7 +7,9 @@ import fastify, {
   type FastifyServerOptions,
   LogController,
 } from 'fastify';
+import type { KeyCheck } from './access/keyring.ts';
 import { collectAllowedMethods } from './http/allowed-methods.ts';
+import { installAuthentication } from './http/authentication.ts';
 import { type BatchDeps, batchRoute } from './http/batch-route.ts';
 import { installBodyTimeout } from './http/body-timeout.ts';
 import { installCors } from './http/cors.ts';
@@ -43,6 +45,8 @@ export type AppDeps = BatchDeps &
     readonly servesMetrics: boolean;
     /** The origins whose scripts may use the service from a browser, or null for none. */
     readonly corsOrigins: '*' | readonly string[] | null;
+    /** Null where nobody is asked for a key. */
+    readonly keys: KeyCheck | null;
   };
 
 /** What an application needs that only operators' tools talk to. */
@@ -52,6 +56,7 @@ export type OpsDeps = Pick<AppDeps, 'logger' | 'readiness' | 'isTrustedProxy'> &
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = fastify(serverOptions(deps));
   const addAllowedMethods = await prepare(app, deps, deps.corsOrigins);
+  installAuthentication(app, deps);
   installJsonBody(app);
   await app.register(saveRoute, deps);
   await app.register(batchRoute, deps);
@@ -75,6 +80,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
 export async function buildStreamApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = fastify({ ...serverOptions(deps), http2: true } as FastifyServerOptions);
   const addAllowedMethods = await prepare(app, deps, deps.corsOrigins);
+  installAuthentication(app, deps);
   installJsonBody(app);
   await app.register(batchRoute, deps);
   addAllowedMethods();

@@ -1,4 +1,5 @@
 // What the schema of the settings cannot see: values that contradict each other, and names that look misspelled.
+import { BlockList, isIP } from 'node:net';
 import type { Config } from './config.ts';
 
 /** Time beyond the WAIT that one attempt to commit may take: the script itself and two round trips. */
@@ -36,11 +37,28 @@ export function findContradiction(config: Config): string | null {
   if (config.METRICS_PORT !== undefined && config.METRICS_PORT !== 0 && config.METRICS_PORT === config.PORT) {
     return 'METRICS_PORT and PORT are the same: leave METRICS_PORT unset or give it a port of its own';
   }
+  if (config.API_KEYS_FILE !== undefined && config.AUTH === 'off') {
+    return 'API_KEYS_FILE and AUTH=off are both set: set one of them';
+  }
+  if (config.API_KEYS_FILE === undefined && config.AUTH !== 'off' && !isLoopback(config.HOST)) {
+    return `HOST (${config.HOST}) can be reached by others and nobody would be asked for a key: set API_KEYS_FILE, or AUTH=off if that is meant`;
+  }
   return null;
 }
 
+/** Whether only this machine can reach it. A name other than localhost could stand for anything. */
+function isLoopback(host: string): boolean {
+  if (host === 'localhost') return true;
+  const version = isIP(host);
+  return version !== 0 && LOOPBACK.check(host, version === 6 ? 'ipv6' : 'ipv4');
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
 /** Settings of the design that this version does not have: ignoring one would leave its user unprotected without a word. */
-const NOT_YET = ['API_KEYS_FILE', 'DURABILITY', 'REDIS_CLUSTER'];
+const NOT_YET = ['DURABILITY', 'REDIS_CLUSTER'];
 
 /** Says which setting is asked for and not there yet, or null. */
 export function findUnsupported(env: Readonly<Record<string, string | undefined>>): string | null {

@@ -86,6 +86,15 @@ export const settingsSchema = z.object({
     .pipe(z.union([z.literal('*'), z.array(origin).min(1).max(64)], ORIGINS))
     .optional()
     .describe('Origins whose scripts may use the service from a browser, or `*`. Unset: none.'),
+  API_KEYS_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('File of API keys, see `npm run key`; read again when it changes. Unset: nobody is asked for one.'),
+  AUTH: z
+    .enum(['off'])
+    .optional()
+    .describe('`off`: take requests without API keys on an address that others can reach.'),
   SHUTDOWN_GRACE_MS: integer(100, 600_000).prefault('15000').describe('Longest time that a shutdown may take.'),
 });
 

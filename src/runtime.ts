@@ -14,6 +14,7 @@ import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics } from './observability/metrics.ts';
 import { Readiness } from './observability/readiness.ts';
 import { watchStore } from './observability/store-watch.ts';
+import { openKeys } from './open-keys.ts';
 import type { StoreAccess } from './redis/connection-options.ts';
 import { LOCK_OUTCOMES } from './redis/content-locks.ts';
 import { UNCONFIRMED_REASONS } from './redis/faults.ts';
@@ -69,6 +70,8 @@ export async function start(
     buildInfo: { version, node: process.version },
     pendingSaves: () => queue.pending,
   });
+  const access = config.API_KEYS_FILE === undefined ? null : openKeys(config.API_KEYS_FILE, metrics, logger);
+  if (access !== null) undo.defer(access.stop);
   const readiness = new Readiness(STORE_LOST_AFTER_MS);
   const store = openStore(storeSettings(config), observeStore(metrics, logger), hooks);
   undo.defer(() => store.close(0));
@@ -96,6 +99,7 @@ export async function start(
     admission: new BatchAdmission(config.MAX_PENDING_SAVES),
     servesMetrics: config.METRICS_PORT === undefined,
     corsOrigins: config.CORS_ORIGINS ?? null,
+    keys: access?.keys ?? null,
     version,
     docsAssets: readDocsAssets(),
   };
@@ -109,7 +113,11 @@ export async function start(
   await app.listen({ host: config.HOST, port: config.PORT });
   if (streams !== null) await streams.listen({ host: config.HOST, port: config.STREAM_PORT ?? 0 });
   if (ops !== null) await ops.listen({ host: config.HOST, port: config.METRICS_PORT ?? 0 });
-  const stopWatch = watchStore(store, readiness, logger, (mismatch) => onFatal(new ConfigError(mismatch)));
+  const stopWatchingStore = watchStore(store, readiness, logger, (mismatch) => onFatal(new ConfigError(mismatch)));
+  const stopWatch = (): void => {
+    stopWatchingStore();
+    access?.stop();
+  };
   undo.move();
   const servers = { close: () => Promise.all([app.close(), streams?.close()]) };
   const parts = { app: servers, ops, queue, feed: store.feed, store, readiness, stopWatch };

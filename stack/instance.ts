@@ -45,6 +45,8 @@ export class Instance extends Part {
           REDIS_SENTINELS: sentinels,
           REDIS_MASTER_NAME: masterName,
           TRUST_PROXY: 'loopback',
+          // In network namespaces and containers it is not on a loopback address.
+          AUTH: env?.['API_KEYS_FILE'] === undefined ? 'off' : '',
           ...env,
         },
         dir: ROOT,

@@ -15,7 +15,7 @@ export async function installCors(app: FastifyInstance, origins: '*' | readonly 
   await app.register(cors, {
     origin: origins === '*' ? '*' : [...origins],
     methods: ['GET', 'HEAD', 'POST', 'DELETE'],
-    allowedHeaders: ['Content-Type', 'Prefer', ...Object.keys(REQUEST_HEADERS)],
+    allowedHeaders: ['Authorization', 'Content-Type', 'Prefer', ...Object.keys(REQUEST_HEADERS)],
     exposedHeaders: Object.keys(HEADERS),
     maxAge: PREFLIGHT_SECONDS,
     // OPTIONS goes on being answered with 204 and Allow, whoever asks.

@@ -44,38 +44,42 @@ export async function feedRoute(app: FastifyInstance, deps: FeedDeps): Promise<v
     metrics.itemFeedConsumers.set(consumers);
   };
 
-  app.get('/v1/items/feed', { config: { statusCodes: [422, 500, 503], isEndless: true } }, async (request, reply) => {
-    const from = readStart(request, partitions);
-    void reply.headers({
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
-      // nginx would keep events until a buffer is full.
-      'x-accel-buffering': 'no',
-    });
-    // The answer to HEAD is never sent a body, and would wait for the end of one for ever. A text would announce its length.
-    if (request.method === 'HEAD') return reply.send(Readable.from([]));
-    if (consumers >= maxFeedConsumers) {
-      throw new ProblemError(
-        'overloaded',
-        `this instance serves ${maxFeedConsumers} feeds, which is as many as it may`,
-      );
-    }
-    countConsumers(1);
-    let reader: FeedReader | null = null;
-    let isGone = false;
-    finished(reply.raw, (cut) => {
-      isGone = true;
-      countConsumers(-1);
-      reader?.close();
-      // A consumer that leaves is the usual end, and one that the framework does not tell.
-      if (cut != null) recordRequest(request, reply, logger, metrics);
-    });
-    reader = await feed.open(from);
-    if (isGone) reader.close();
-    // Starts anew with every byte that is taken.
-    reply.raw.setTimeout(feedTimes.stallMs, () => reply.raw.destroy());
-    return reply.send(Readable.from(eventText(reader, feedTimes, request, metrics)));
-  });
+  app.get(
+    '/v1/items/feed',
+    { config: { scope: 'items:read', statusCodes: [401, 403, 422, 500, 503], isEndless: true } },
+    async (request, reply) => {
+      const from = readStart(request, partitions);
+      void reply.headers({
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        // nginx would keep events until a buffer is full.
+        'x-accel-buffering': 'no',
+      });
+      // The answer to HEAD is never sent a body, and would wait for the end of one for ever. A text would announce its length.
+      if (request.method === 'HEAD') return reply.send(Readable.from([]));
+      if (consumers >= maxFeedConsumers) {
+        throw new ProblemError(
+          'overloaded',
+          `this instance serves ${maxFeedConsumers} feeds, which is as many as it may`,
+        );
+      }
+      countConsumers(1);
+      let reader: FeedReader | null = null;
+      let isGone = false;
+      finished(reply.raw, (cut) => {
+        isGone = true;
+        countConsumers(-1);
+        reader?.close();
+        // A consumer that leaves is the usual end, and one that the framework does not tell.
+        if (cut != null) recordRequest(request, reply, logger, metrics);
+      });
+      reader = await feed.open(from);
+      if (isGone) reader.close();
+      // Starts anew with every byte that is taken.
+      reply.raw.setTimeout(feedTimes.stallMs, () => reply.raw.destroy());
+      return reply.send(Readable.from(eventText(reader, feedTimes, request, metrics)));
+    },
+  );
 }
 
 /** Last-Event-ID, which a browser sends when it connects again, wins over the query that it began with. */

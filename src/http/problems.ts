@@ -7,6 +7,16 @@ type ProblemKind = { readonly status: number; readonly title: string; readonly a
 export const PROBLEMS = {
   'bad-request': { status: 400, title: 'Bad request', advice: 'A header or the address cannot be read. Correct it.' },
   'malformed-json': { status: 400, title: 'Malformed JSON', advice: 'Send one JSON object in UTF-8 as the body.' },
+  unauthorized: {
+    status: 401,
+    title: 'Unauthorized',
+    advice: 'Send a valid API key: Authorization: Bearer <key>. The operators of the service give out keys.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'Forbidden',
+    advice: 'The API key is valid, but lacks the scope that detail names. Ask the operators for a key that has it.',
+  },
   'not-found': {
     status: 404,
     title: 'Not found',

@@ -18,7 +18,7 @@ export type ReadDeps = {
 export async function readRoutes(app: FastifyInstance, { store, partitions }: ReadDeps): Promise<void> {
   app.get<{ Params: { id: string } }>(
     '/v1/items/:id',
-    { config: { statusCodes: [200, 304, 404, 500, 503] } },
+    { config: { scope: 'items:read', statusCodes: [200, 304, 401, 403, 404, 500, 503] } },
     async (request, reply) => {
       const position = parseItemId(request.params.id);
       const item = position && (await store.find(position));
@@ -27,17 +27,21 @@ export async function readRoutes(app: FastifyInstance, { store, partitions }: Re
     },
   );
 
-  app.get('/v1/items', { config: { statusCodes: [200, 304, 422, 500, 503] } }, async (request, reply) => {
-    const { limit, cursor, order } = parseQuery(listQuery, request.query);
-    const page = await store.list(startOf(cursor, order, partitions), limit);
-    const nextCursor = page.next === null ? null : encodeCursor(page.next);
-    if (nextCursor !== null) {
-      void reply.header('link', `</v1/items?limit=${limit}&cursor=${nextCursor}>; rel="next"`);
-    }
-    const body = JSON.stringify({ items: page.items, nextCursor });
-    void reply.type('application/json; charset=utf-8').header('cache-control', NO_CACHE);
-    return sendUnlessKnown(request, reply, strongEtag(body), body);
-  });
+  app.get(
+    '/v1/items',
+    { config: { scope: 'items:read', statusCodes: [200, 304, 401, 403, 422, 500, 503] } },
+    async (request, reply) => {
+      const { limit, cursor, order } = parseQuery(listQuery, request.query);
+      const page = await store.list(startOf(cursor, order, partitions), limit);
+      const nextCursor = page.next === null ? null : encodeCursor(page.next);
+      if (nextCursor !== null) {
+        void reply.header('link', `</v1/items?limit=${limit}&cursor=${nextCursor}>; rel="next"`);
+      }
+      const body = JSON.stringify({ items: page.items, nextCursor });
+      void reply.type('application/json; charset=utf-8').header('cache-control', NO_CACHE);
+      return sendUnlessKnown(request, reply, strongEtag(body), body);
+    },
+  );
 }
 
 function startOf(cursor: string | undefined, order: ListOrder | undefined, partitions: number): ListCursor | ListOrder {

@@ -71,6 +71,7 @@ export function recordRequest(
     route,
     status,
     durationMs: Math.round(elapsedTime * 1_000) / 1_000,
+    ...callerFields(request),
     ...request.saveLog,
     ...request.feedLog,
     ...failureFields(request, status),
@@ -78,6 +79,11 @@ export function recordRequest(
   };
   if (level === 'info') logPlain(logger, fields);
   else logger[level](fields);
+}
+
+/** Nothing for a request that was answered before anybody looked at its key. */
+function callerFields({ caller }: FastifyRequest): Record<string, string> {
+  return caller == null ? {} : { client: caller.client, keyId: caller.keyId };
 }
 
 function labelsOf(method: string, route: string, status: number) {

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { type Content, contentKey } from '../items/content.ts';
 import type { SaveOutcome, SaveRequest, Waiter } from '../items/pending-save.ts';
 import type { RequestToken } from '../items/request-token.ts';
+import { sourceOf } from './authentication.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { attemptIdOf, idempotencyKeyOf } from './request-headers.ts';
 
@@ -18,13 +19,10 @@ export type SaveDeps = {
   readonly nowMs: () => number;
 };
 
-/** Without API keys everybody is the same source. */
-const SOURCE = 'anonymous';
-
 /** Who sends this, and how it is known again when it is sent again. Throws a `bad-request` problem for a bad header. */
 export function readIdentity(request: FastifyRequest, { isTrustedProxy }: SaveDeps) {
   return {
-    source: SOURCE,
+    source: sourceOf(request.caller),
     idempotencyKey: idempotencyKeyOf(request.headers),
     attemptId: isTrustedProxy(request.socket.remoteAddress) ? attemptIdOf(request.headers) : undefined,
   };

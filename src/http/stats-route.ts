@@ -6,7 +6,9 @@ export type StatsDeps = { readonly store: ItemCounter };
 
 /** Registers the route. */
 export async function statsRoute(app: FastifyInstance, { store }: StatsDeps): Promise<void> {
-  app.get('/v1/stats', { config: { statusCodes: [200, 500, 503] } }, async (_request, reply) =>
-    reply.header('cache-control', 'no-store').send(await store.counts()),
+  app.get(
+    '/v1/stats',
+    { config: { scope: 'items:read', statusCodes: [200, 401, 403, 500, 503] } },
+    async (_request, reply) => reply.header('cache-control', 'no-store').send(await store.counts()),
   );
 }

@@ -17,6 +17,8 @@ export const SAVE_MODES = ['single', 'batch', 'stream'] as const;
 export const ERASE_OUTCOMES = ['erased', 'absent', 'failed'] as const;
 export type EraseMetricOutcome = (typeof ERASE_OUTCOMES)[number];
 
+export const AUTHENTICATION_OUTCOMES = ['accepted', 'refused', 'forbidden'] as const;
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** The label values that other modules bring along; every series of theirs exists from the start. */
@@ -76,6 +78,23 @@ export function createMetrics(labels: MetricLabels) {
     help: 'Items that were handed to consumers of the feed.',
     registers,
   });
+  const httpAuthentications = new Counter({
+    name: 'http_authentications_total',
+    help: 'Requests to addresses that need an API key: accepted, refused (401) or forbidden (403, the scope is missing).',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+  for (const outcome of AUTHENTICATION_OUTCOMES) httpAuthentications.inc({ outcome }, 0);
+  const apiKeys = new Gauge({
+    name: 'api_keys',
+    help: 'API keys in the file that was read last, those that have expired included.',
+    registers,
+  });
+  const apiKeyReloadFailures = new Counter({
+    name: 'api_key_reload_failures_total',
+    help: 'Times that the file of API keys had changed and could not be used; the keys before it stay.',
+    registers,
+  });
   const commitBatchSize = new Histogram({
     name: 'commit_batch_size',
     help: 'Contents in one commit.',
@@ -129,6 +148,9 @@ export function createMetrics(labels: MetricLabels) {
     itemErasures,
     itemFeedConsumers,
     itemFeedEvents,
+    httpAuthentications,
+    apiKeys,
+    apiKeyReloadFailures,
     commitBatchSize,
     commitDuration,
     replicationAck,

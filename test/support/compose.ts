@@ -30,14 +30,18 @@ export function dockerAnswers(): boolean {
   }
 }
 
+/** A directory of API keys; with it, the overlay that needs it is on top. */
+export type Overlays = { readonly keysDir?: string };
+
 /** Reserves names and ports only; `scale` starts it, and `remove` is safe whatever happened in between. */
-export async function defineStack() {
+export async function defineStack({ keysDir }: Overlays = {}) {
   const project = `items-test-${randomBytes(4).toString('hex')}`;
   const [port, prometheusPort] = await freePorts(2);
   const env = {
     ...process.env,
     PORT: String(port),
     PROMETHEUS_PORT: String(prometheusPort),
+    ...(keysDir === undefined ? {} : { KEYS_DIR: keysDir }),
     // A range that is hardly anybody's: the networks of a stack that runs beside this one must not overlap.
     DATA_NETWORK: `10.${randomInt(90, 250)}.${randomInt(1, 250)}`,
     // Without the line per request, what went wrong can be found in the logs of a failed test.
@@ -45,7 +49,9 @@ export async function defineStack() {
   };
   const docker = async (...args: string[]) =>
     (await run('docker', args, { cwd: root, env, maxBuffer: 64 * 1024 * 1024 })).stdout.trim();
-  const compose = (...args: string[]) => docker('compose', '--project-name', project, ...args);
+  const files = ['docker-compose.yml', ...(keysDir === undefined ? [] : ['docker-compose.keys.yml'])];
+  const compose = (...args: string[]) =>
+    docker('compose', '--project-name', project, ...files.flatMap((file) => ['--file', file]), ...args);
 
   // A network with an endpoint of a container that is gone cannot be removed, by nobody and not later: a fault of the
   // engine (moby issue 42119, open), seen once, with 20.10, behind containers that were killed and started again.
@@ -72,6 +78,11 @@ export async function defineStack() {
 
   return {
     project,
+    /** All that the engine knows of every container of the stack, the ones that have ended included. */
+    async inspect(): Promise<Inspected[]> {
+      const ids = (await compose('ps', '--all', '--quiet')).split('\n');
+      return JSON.parse(await docker('inspect', ...ids)) as Inspected[];
+    },
     url: `http://127.0.0.1:${port}`,
     prometheusUrl: `http://127.0.0.1:${prometheusPort}`,
     docker,
@@ -101,11 +112,25 @@ export async function defineStack() {
   };
 }
 
-interface InspectedContainer {
+type InspectedContainer = Inspected & { RestartCount: number };
+
+export interface Inspected {
   Id: string;
   Name: string;
-  RestartCount: number;
-  State: { Running: boolean };
+  State: { Running: boolean; ExitCode: number; StartedAt: string };
+  Config: { User: string; Env: string[]; Cmd: string[] | null; Image: string; Healthcheck?: { Test: string[] } };
+  HostConfig: {
+    ReadonlyRootfs: boolean;
+    CapDrop: string[] | null;
+    CapAdd: string[] | null;
+    SecurityOpt: string[] | null;
+    Privileged: boolean;
+    PidsLimit: number | null;
+    Memory: number;
+    NanoCpus: number;
+    NetworkMode: string;
+  };
+  Mounts: { Source: string; Destination: string; RW: boolean }[];
   NetworkSettings: { Networks: Record<string, { IPAddress: string } | undefined> };
 }
 

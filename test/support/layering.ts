@@ -18,14 +18,15 @@ const RULES: Readonly<Record<string, Rule>> = {
   access: { ours: [], packages: ['zod'] },
   observability: { ours: [], packages: ['pino', 'prom-client'] },
   redis: { ours: ['items'], packages: ['ioredis', 'p-limit', 'redlock'] },
-  http: { ours: ['items', 'observability'], packages: ['fastify', 'zod', 'zod-openapi', '@fastify/cors'] },
-  app: { ours: ['http', 'items', 'observability'], packages: ['fastify'] },
+  http: { ours: ['access', 'items', 'observability'], packages: ['fastify', 'zod', 'zod-openapi', '@fastify/cors'] },
+  app: { ours: ['access', 'http', 'items', 'observability'], packages: ['fastify'] },
   config: { ours: ['config-checks'], packages: ['zod'] },
   'config-checks': { ours: ['config'], packages: [] },
   'docs-assets': { ours: ['http'], packages: ['swagger-ui-dist'] },
   shutdown: { ours: ['observability'], packages: [] },
   runtime: {
     ours: [
+      'open-keys',
       'app',
       'config',
       'config-checks',
@@ -41,6 +42,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   // Its files but the entry and the runtime are its domain, and name types of the adapter only.
   keeper: { ours: ['app', 'config', 'entry', 'observability', 'redis', 'url-of'], packages: ['prom-client'] },
+  'open-keys': { ours: ['access', 'config', 'observability'], packages: [] },
   'url-of': { ours: [], packages: ['fastify'] },
   entry: { ours: ['config', 'observability'], packages: ['close-with-grace'] },
   main: { ours: ['runtime', 'config', 'entry'], packages: [] },

@@ -145,6 +145,7 @@ export async function createTestApp(overrides: Partial<AppDeps> = {}, build = bu
   const readiness = new Readiness(15_000);
   let log = '';
   const app = await build({
+    keys: null,
     logger: createLogger('trace', { write: (line) => (log += line) }),
     metrics,
     readiness,

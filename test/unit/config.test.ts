@@ -213,9 +213,26 @@ describe('a misspelled name is refused with the one that was meant', () => {
   });
 });
 
-test.each(['API_KEYS_FILE', 'DURABILITY', 'REDIS_CLUSTER'])(
-  '%s is refused as long as it would have no effect',
-  (name) => {
-    expect(refusal({ ...SENTINELS, [name]: 'x' })).toBe(`${name} is not supported by this version`);
-  },
-);
+describe('without API keys', () => {
+  test.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost'])('%s is taken', (HOST) => {
+    expect(load({ ...SENTINELS, HOST }).HOST).toBe(HOST);
+  });
+
+  test.each(['0.0.0.0', '::', '10.0.0.1', '::ffff:10.0.0.1', 'api.internal', '127.0.0.1.example'])(
+    '%s is refused, unless told that this is meant',
+    (HOST) => {
+      expect(refusal({ ...SENTINELS, HOST })).toMatch(/set API_KEYS_FILE, or AUTH=off/);
+      expect(load({ ...SENTINELS, HOST, AUTH: 'off' }).HOST).toBe(HOST);
+      expect(load({ ...SENTINELS, HOST, API_KEYS_FILE: '/keys.json' }).HOST).toBe(HOST);
+    },
+  );
+
+  test('is not said together with a file of them', () => {
+    expect(refusal({ ...SENTINELS, AUTH: 'off', API_KEYS_FILE: '/keys.json' })).toMatch(/set one of them/);
+    expect(refusal({ ...SENTINELS, AUTH: 'on' })).toContain('AUTH');
+  });
+});
+
+test.each(['DURABILITY', 'REDIS_CLUSTER'])('%s is refused as long as it would have no effect', (name) => {
+  expect(refusal({ ...SENTINELS, [name]: 'x' })).toBe(`${name} is not supported by this version`);
+});

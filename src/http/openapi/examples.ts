@@ -29,6 +29,8 @@ const OCCURRENCES: Readonly<Record<ProblemCode, Occurrence>> = {
     detail: 'Idempotency-Key must be one key of 1 to 255 printable ASCII characters, bare or in double quotes',
   },
   'malformed-json': { detail: 'the body is not valid JSON' },
+  unauthorized: { detail: 'a valid API key is needed: Authorization: Bearer <key>' },
+  forbidden: { detail: 'this API key does not have the scope items:delete' },
   'not-found': { detail: 'there is no GET at this address', instance: '/v1/nothing' },
   'item-not-found': { detail: 'no item has this id', instance: `/v1/items/${ITEM.id}` },
   'method-not-allowed': { detail: 'this address takes GET, HEAD, OPTIONS, POST, not PUT' },

@@ -30,6 +30,10 @@ export const HEADERS = {
     .string()
     .regex(/^[1-9]\d*$/)
     .meta({ description: 'Seconds after which the same request may be sent again.' }),
+  'WWW-Authenticate': z
+    .string()
+    .regex(/^Bearer realm="items"/)
+    .meta({ description: 'What is asked for (RFC 6750, section 3).' }),
   'Idempotent-Replayed': z
     .literal('true')
     .meta({ description: 'An earlier request with this Idempotency-Key saved the item.' }),

@@ -64,6 +64,7 @@ function headerNames(codes: readonly ProblemCode[]): { always: HeaderName[]; som
     else if (codes.some(isMeant)) sometimes.push(name);
   };
   add('Retry-After', (code) => RETRYABLE.has(code));
+  add('WWW-Authenticate', (code) => code === 'unauthorized' || code === 'forbidden');
   add('Location', (code) => code === 'duplicate-item');
   add('Allow', (code) => code === 'method-not-allowed');
   add('Cache-Control', (code) => code === 'not-ready');
