@@ -23,12 +23,14 @@ export class BatchSave {
   /** The first error that is a bug, for the log line of the request. */
   bug: Error | null = null;
   readonly #deps: SaveDeps;
+  readonly #request: FastifyRequest;
   readonly #options: BatchSaveOptions;
   readonly #source: string;
   readonly #tokenOf: ReturnType<typeof itemTokens>;
 
   /** Throws a `bad-request` problem when a header that identifies the request cannot be read. */
   constructor(request: FastifyRequest, deps: SaveDeps, options: BatchSaveOptions) {
+    this.#request = request;
     this.#deps = deps;
     this.#options = options;
     const identity = readIdentity(request, deps);
@@ -41,6 +43,7 @@ export class BatchSave {
    * counts the items of the request from 0. Items are handed to the save queue in the order of the calls.
    */
   save(read: () => Content, index: number, done: (result: BatchResult) => void): void {
+    if (this.#isShutOut(done)) return;
     let content: Content;
     try {
       content = read();
@@ -49,6 +52,14 @@ export class BatchSave {
       return;
     }
     this.#submit(content, index, done);
+  }
+
+  /** A long stream may outlive its key: what comes after that is refused line by line. */
+  #isShutOut(done: (result: BatchResult) => void): boolean {
+    const { caller } = this.#request;
+    if (caller === null || this.#deps.keys?.isStillValid(caller) !== false) return false;
+    done(this.#failed(new ProblemError('unauthorized', 'this API key is not valid any more'), 'rejected'));
+    return true;
   }
 
   #submit(content: Content, index: number, done: (result: BatchResult) => void): void {

@@ -1,6 +1,7 @@
 // GET /v1/items/feed: every saved item once, as server-sent events (WHATWG HTML, section 9.2).
 import { finished, Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { KeyCheck } from '../access/keyring.ts';
 import type { FeedEvent, FeedReader, FeedStart, ItemFeed } from '../items/feed.ts';
 import { decodeCursor, encodeCursor } from '../items/list-cursor.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -11,6 +12,8 @@ import { feedQuery } from './schemas/queries.ts';
 import { parseQuery } from './validation.ts';
 
 export type FeedDeps = {
+  /** Null where nobody is asked for a key. */
+  readonly keys: Pick<KeyCheck, 'isStillValid'> | null;
   readonly feed: ItemFeed;
   readonly partitions: number;
   readonly logger: Logger;
@@ -77,7 +80,7 @@ export async function feedRoute(app: FastifyInstance, deps: FeedDeps): Promise<v
       if (isGone) reader.close();
       // Starts anew with every byte that is taken.
       reply.raw.setTimeout(feedTimes.stallMs, () => reply.raw.destroy());
-      return reply.send(Readable.from(eventText(reader, feedTimes, request, metrics)));
+      return reply.send(Readable.from(eventText(reader, request, deps)));
     },
   );
 }
@@ -98,9 +101,8 @@ function readStart(request: FastifyRequest, partitions: number): FeedStart {
 /** Text is made when it is asked for, so that a slow consumer has a chunk in memory and what was read in one go. */
 async function* eventText(
   reader: FeedReader,
-  { heartbeatMs, retryMs, drainRetryMs }: FeedTimes,
   request: FastifyRequest,
-  metrics: Metrics,
+  { feedTimes: { heartbeatMs, retryMs, drainRetryMs }, metrics, keys }: FeedDeps,
 ): AsyncGenerator<string> {
   const log = { events: 0 };
   request.feedLog = log;
@@ -108,6 +110,8 @@ async function* eventText(
     // An id without data is no event, but where a consumer goes on that has not seen one yet.
     yield `retry: ${retryMs}\nid: ${encodeCursor(reader.start)}\n\n`;
     for (let events = await reader.next(heartbeatMs); events !== null; events = await reader.next(heartbeatMs)) {
+      // A key that is revoked ends what it began, within a heartbeat. Whoever connects again with it gets a 401.
+      if (request.caller !== null && keys?.isStillValid(request.caller) === false) return;
       if (events.length === 0) yield ': nothing new\n\n';
       log.events += events.length;
       metrics.itemFeedEvents.inc(events.length);

@@ -1,5 +1,6 @@
 // Turns a content and the request that brought it into a request to save.
 import type { FastifyRequest } from 'fastify';
+import type { KeyCheck } from '../access/keyring.ts';
 import { type Content, contentKey } from '../items/content.ts';
 import type { SaveOutcome, SaveRequest, Waiter } from '../items/pending-save.ts';
 import type { RequestToken } from '../items/request-token.ts';
@@ -13,6 +14,8 @@ export type SaveDeps = {
   readonly save: (request: SaveRequest) => Promise<SaveOutcome>;
   readonly submit: (request: SaveRequest, waiter: Waiter) => void;
   readonly metrics: Metrics;
+  /** Null where nobody is asked for a key. */
+  readonly keys: Pick<KeyCheck, 'isStillValid'> | null;
   readonly saveDeadlineMs: number;
   readonly isTrustedProxy: (address: string | undefined) => boolean;
   /** Monotonic. */

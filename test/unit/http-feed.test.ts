@@ -188,3 +188,17 @@ describe('a slow consumer', () => {
     expect(await metric('item_feed_consumers')).toBe(0);
   });
 });
+
+test('a key that is revoked ends its feed, and says nothing of what came after', async () => {
+  let isValid = true;
+  const caller = { client: 'acme', keyId: 'a'.repeat(12), scopes: new Set(['items:read' as const]) };
+  await service[Symbol.asyncDispose]();
+  await start({ keys: { callerOf: () => caller, isStillValid: () => isValid } });
+  await using stream = await EventStream.open(url);
+  await stream.next();
+  (await reader()).push(eventAt(0));
+  expect(await stream.nextItem()).toEqual(eventAt(0).item);
+  isValid = false;
+  (await reader()).push(eventAt(1));
+  expect(await stream.next()).toBeNull();
+});
