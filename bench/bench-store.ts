@@ -3,6 +3,7 @@ import { settingsSchema } from '../src/config.ts';
 import type { Keyspace } from '../src/redis/keys.ts';
 import { openStore, type OpenStore, type StoreSettings } from '../src/redis/store.ts';
 import { MASTER_NAME } from '../stack/redis-node.ts';
+import { loginAs } from '../stack/secrets.ts';
 import { waitFor } from '../stack/wait.ts';
 
 const { PARTITIONS, INDEX_BUCKETS } = settingsSchema.shape;
@@ -16,8 +17,8 @@ export const DEFAULT_SPACE: Keyspace = {
 
 const nothing = (): void => {};
 
-/** `sentinels` as in REDIS_SENTINELS. */
-export type BenchSet = { readonly sentinels: string };
+/** `sentinels` as in REDIS_SENTINELS; `secrets` is the directory of the set's passwords. */
+export type BenchSet = { readonly sentinels: string; readonly secrets: string };
 
 /** Waits until it confirms. */
 export async function openBenchStore(set: BenchSet, settings: Partial<StoreSettings> = {}): Promise<OpenStore> {
@@ -25,10 +26,15 @@ export async function openBenchStore(set: BenchSet, settings: Partial<StoreSetti
     const [host = '', port = ''] = text.split(':');
     return { host, port: Number(port) };
   });
+  const { username, password } = loginAs(set.secrets, 'service');
   const store = openStore(
     {
       access: {
         target: { kind: 'sentinel', sentinels: addresses, masterName: MASTER_NAME },
+        username,
+        password,
+        sentinelUsername: username,
+        sentinelPassword: password,
       },
       space: DEFAULT_SPACE,
       acks: 'all',

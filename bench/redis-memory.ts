@@ -1,5 +1,6 @@
 // What keys take in the memory of a Redis node, by kind of key.
 import { Redis } from 'ioredis';
+import { loginAs } from '../stack/secrets.ts';
 import type { RedisNode } from '../stack/redis-node.ts';
 
 export type KeyKind = {
@@ -23,8 +24,8 @@ const SAMPLES = 400;
 const ENTRIES = 200;
 
 /** `bytes` is all but the buffers of replicas and clients, which do not grow with the data. */
-export async function memoryOf({ host, port }: RedisNode): Promise<RedisMemory> {
-  const redis = new Redis({ host, port, maxRetriesPerRequest: 0 });
+export async function memoryOf({ host, port }: RedisNode, secrets: string): Promise<RedisMemory> {
+  const redis = new Redis({ host, port, maxRetriesPerRequest: 0, ...loginAs(secrets, 'operator') });
   try {
     const info = await redis.info('memory');
     const field = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);

@@ -1,14 +1,17 @@
 // The content locks as they are in Redis, and somebody who takes them away from their holders.
 import { Redis } from 'ioredis';
+import { clientOptions } from '../stack/ask-redis.ts';
 import type { RedisNode } from '../stack/redis-node.ts';
 
 /** Longer than a save takes, so that whoever was robbed meets it; short, so that nobody waits for long. */
 const STOLEN_FOR_MS = 300;
-const EVENTS = '__keyspace@0__:lock:*';
+/** To a pattern one may subscribe only as it stands in ops/redis/users.acl, and no narrower. */
+const EVENTS = '__key*__:*';
+const OF_A_LOCK = '__keyspace@0__:lock:';
 
 /** The names of all locks that are held now. */
-export async function heldLocks({ host, port }: RedisNode): Promise<string[]> {
-  const client = new Redis({ host, port, retryStrategy: () => null });
+export async function heldLocks(node: RedisNode): Promise<string[]> {
+  const client = new Redis({ ...clientOptions(node), retryStrategy: () => null });
   client.on('error', () => {});
   try {
     const locks: string[] = [];
@@ -35,12 +38,14 @@ export class LockThief implements AsyncDisposable {
     this.#commands = commands;
   }
 
-  static async at({ host, port }: RedisNode): Promise<LockThief> {
-    const clients = [new Redis({ host, port }), new Redis({ host, port })] as const;
+  static async at(node: RedisNode): Promise<LockThief> {
+    const clients = [new Redis(clientOptions(node)), new Redis(clientOptions(node))] as const;
     for (const client of clients) client.on('error', () => {});
     const thief = new LockThief(...clients);
     await thief.#commands.config('SET', 'notify-keyspace-events', 'K$');
-    thief.#events.on('pmessage', (_pattern, channel: string) => void thief.#steal(channel));
+    thief.#events.on('pmessage', (_pattern, channel: string) => {
+      if (channel.startsWith(OF_A_LOCK)) void thief.#steal(channel);
+    });
     await thief.#events.psubscribe(EVENTS);
     return thief;
   }

@@ -1,14 +1,14 @@
 // Reads everything that a Redis node, or the API, holds: raw, without any of the service's own code.
 import { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { clientOptions, type RedisAddress } from '../stack/ask-redis.ts';
 import { asJson, writtenDown } from './content-form.ts';
 import type { Copy, Entry, Listing } from './copy.ts';
 import { findKeys, type StoreKey } from './store-keys.ts';
 import { StringPool } from './string-pool.ts';
 
-export type NodeAddress = {
-  readonly host: string;
-  readonly port: number;
+export type NodeToRead = {
+  readonly node: RedisAddress;
   /** REDIS_KEY_PREFIX of the service. */
   readonly prefix: string;
   /** Shared among the copies and the listing of one run, it keeps one string in memory where there would be four. */
@@ -21,10 +21,9 @@ const COMMAND_TIMEOUT_MS = 30_000;
 const LISTING_TRIES = 5;
 
 /** All items, the whole index and the counts of one node; throws when the node does not answer or a key is unknown. */
-export async function readCopy({ host, port, prefix, pool = new StringPool() }: NodeAddress): Promise<Copy> {
+export async function readCopy({ node, prefix, pool = new StringPool() }: NodeToRead): Promise<Copy> {
   const redis = new Redis({
-    host,
-    port,
+    ...clientOptions(node),
     lazyConnect: true,
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
@@ -45,7 +44,7 @@ export async function readCopy({ host, port, prefix, pool = new StringPool() }: 
         index.set(digest, id);
       }
     }
-    return { node: `${host}:${port}`, entries, index, indexedTwice, counts: await readCounts(redis, counts) };
+    return { node: `${node.host}:${node.port}`, entries, index, indexedTwice, counts: await readCounts(redis, counts) };
   } finally {
     redis.disconnect();
   }

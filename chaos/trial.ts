@@ -92,6 +92,8 @@ export async function runTrial(scenario: Scenario, options: TrialOptions): Promi
   const noticed = errorsOf(stats) + stats.unknown;
   if (scenario.unnoticed === true && noticed > 0) worse('red', `${noticed} requests failed, and none should have`);
   for (const ended of chaos.endedByThemselves) worse('red', ended);
+  // Every role must get through a fault with the rights that it has.
+  for (const refused of await stack.redis.refused()) worse('red', `refused by ${refused}`);
   const { evidence } = witness;
   for (const sign of missingSigns(scenario, evidence)) worse('void', `not seen: ${sign}`);
   return { scenario, seed, verdict, why, faults: chaos.faults, load: stats, evidence, findings };
@@ -106,7 +108,7 @@ async function everybodySaves(instances: System['stack']['instances'], witness: 
 async function readBack({ stack }: System, journal: Journal): Promise<Findings> {
   await untilQuiet(stack);
   const copies = [];
-  for (const { host, port } of stack.redis.nodes) copies.push(await readCopy({ host, port, prefix: '' }));
+  for (const node of stack.redis.nodes) copies.push(await readCopy({ node, prefix: '' }));
   return check({ attempts: journal, copies, listing: await readListing(stack.url) });
 }
 

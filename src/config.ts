@@ -55,6 +55,7 @@ export const settingsSchema = z.object({
     .describe('Put before every key, for several services in one Redis.'),
   REDIS_USERNAME: z.string().min(1).optional().describe('ACL user of Redis.'),
   REDIS_PASSWORD: z.string().min(1).optional().describe('Password of Redis.'),
+  SENTINEL_USERNAME: z.string().min(1).optional().describe('ACL user of the Sentinels.'),
   SENTINEL_PASSWORD: z.string().min(1).optional().describe('Password of the Sentinels.'),
   REDIS_TLS_CA: z.string().min(1).optional().describe('PEM of the CA of Redis and Sentinel; turns TLS on.'),
   ACKS: z

@@ -173,6 +173,7 @@ function storeSettings(config: Config): StoreSettings {
         : { kind: 'standalone', url },
     username: config.REDIS_USERNAME,
     password: config.REDIS_PASSWORD,
+    sentinelUsername: config.SENTINEL_USERNAME,
     sentinelPassword: config.SENTINEL_PASSWORD,
     tlsCa: config.REDIS_TLS_CA,
   };

@@ -1,18 +1,31 @@
 // One command to one Redis node or Sentinel, on a connection of its own.
 import { Redis } from 'ioredis';
 
-/** Where a node or a Sentinel listens. */
-export type RedisAddress = { readonly host: string; readonly port: number };
+/** Where a node or a Sentinel listens, and as whom it is asked. */
+export type RedisAddress = {
+  readonly host: string;
+  readonly port: number;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+};
+
+/** What a client of that node is made with. */
+export function clientOptions({ host, port, username, password }: RedisAddress) {
+  return {
+    host,
+    port,
+    ...(username === undefined || password === undefined ? {} : { username, password }),
+  };
+}
 
 /** Sends the command and returns the reply; throws when there is none within `timeoutMs`. */
 export async function askRedis(
-  { host, port }: RedisAddress,
+  address: RedisAddress,
   [command, ...args]: [string, ...string[]],
   timeoutMs = 500,
 ): Promise<unknown> {
   const client = new Redis({
-    host,
-    port,
+    ...clientOptions(address),
     lazyConnect: true,
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,

@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Launcher } from './launcher.ts';
 import { Part } from './part.ts';
+import { loginSettings } from './secrets.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -16,6 +17,8 @@ export type InstanceOptions = {
   /** As in REDIS_SENTINELS. */
   readonly sentinels: string;
   readonly masterName: string;
+  /** Of the set. */
+  readonly secrets: string;
   /** Further settings of the service; they win over those made here. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** What is run; another program with the same settings can stand in for the service. */
@@ -30,7 +33,7 @@ export class Instance extends Part {
   readonly url: string;
 
   constructor({ launcher, name, port, streamPort, sentinels, masterName, env, ...options }: InstanceOptions) {
-    const { host = '127.0.0.1', main = 'src/main.ts' } = options;
+    const { host = '127.0.0.1', main = 'src/main.ts', secrets } = options;
     const url = `http://${host}:${port}`;
     super({
       launcher,
@@ -44,6 +47,7 @@ export class Instance extends Part {
           STREAM_PORT: `${streamPort}`,
           REDIS_SENTINELS: sentinels,
           REDIS_MASTER_NAME: masterName,
+          ...loginSettings(secrets, 'service'),
           TRUST_PROXY: 'loopback',
           // In network namespaces and containers it is not on a loopback address.
           AUTH: env?.['API_KEYS_FILE'] === undefined ? 'off' : '',

@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Launcher } from './launcher.ts';
 import { Part } from './part.ts';
+import { loginSettings } from './secrets.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -13,6 +14,8 @@ export type KeeperOptions = {
   /** As in REDIS_SENTINELS. */
   readonly sentinels: string;
   readonly masterName: string;
+  /** Of the set. */
+  readonly secrets: string;
   /** Further settings of the keeper. */
   readonly env?: Readonly<Record<string, string>> | undefined;
 };
@@ -23,7 +26,7 @@ export class Keeper extends Part {
   /** Where its health and metrics are. */
   readonly url: string;
 
-  constructor({ launcher, name, port, host, sentinels, masterName, env }: KeeperOptions) {
+  constructor({ launcher, name, port, host, sentinels, masterName, secrets, env }: KeeperOptions) {
     const url = `http://${host}:${port}`;
     super({
       launcher,
@@ -36,7 +39,7 @@ export class Keeper extends Part {
           PORT: `${port}`,
           REDIS_SENTINELS: sentinels,
           REDIS_MASTER_NAME: masterName,
-          REDIS_USERNAME: 'keeper',
+          ...loginSettings(secrets, 'keeper'),
           ...env,
         },
         dir: ROOT,

@@ -8,6 +8,8 @@ export type Command = {
   readonly env: Readonly<Record<string, string>>;
   /** Working directory; made when it is missing. */
   readonly dir: string;
+  /** Further directories that it reads: a container sees only these. */
+  readonly reads?: readonly string[];
 };
 
 export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };

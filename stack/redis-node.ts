@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { askRedis } from './ask-redis.ts';
 import type { Launcher } from './launcher.ts';
 import { Part } from './part.ts';
+import { loginAs, type Role, secretsOf } from './secrets.ts';
 
 const OPS = fileURLToPath(new URL('../ops/redis/', import.meta.url));
 export const MASTER_NAME = 'items';
@@ -16,22 +17,28 @@ type NodeOptions = {
   /** Where it listens, and where it sends from. */
   readonly host?: string | undefined;
   readonly dir: string;
+  /** Of the set. */
+  readonly secrets: string;
   readonly env: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
 };
 
-/** A Redis node or a Sentinel: a part with an address. */
+/** A Redis node or a Sentinel: a part with an address, at which we are its operator. */
 export class RedisNode extends Part {
   readonly host: string;
   readonly port: number;
   readonly address: string;
+  readonly username: Role;
+  readonly password: string;
   /** Its directory: append-only file and configuration. Deleting it is losing the volume. */
   readonly dir: string;
 
-  private constructor(script: string, options: NodeOptions) {
+  private constructor(script: string, role: Role, options: NodeOptions) {
     const { launcher, name, port, env, host = LOOPBACK } = options;
+    const login = loginAs(options.secrets, 'operator');
+    const secrets = secretsOf(options.secrets, role);
     const dir = join(options.dir, name);
-    const common = { ANNOUNCE: host, REDIS_MASTER_NAME: MASTER_NAME };
+    const common = { ANNOUNCE: host, REDIS_MASTER_NAME: MASTER_NAME, SECRETS: secrets };
     // Otherwise connections to other nodes come from 127.0.0.1, and who is cut off by address would still get through.
     const source = host === LOOPBACK ? [] : ['--bind-source-addr', host];
     super({
@@ -41,14 +48,17 @@ export class RedisNode extends Part {
         argv: ['sh', join(OPS, script), ...source, ...(options.args ?? [])],
         env: { ...common, ...env },
         dir,
+        reads: [secrets],
       },
-      isReady: async () => (await askRedis({ host, port }, ['PING'])) === 'PONG',
+      isReady: async () => (await askRedis({ host, port, ...login }, ['PING'])) === 'PONG',
       // Longer than shutdown-timeout in redis.conf.
       stopGraceMs: 12_000,
     });
     this.host = host;
     this.port = port;
     this.address = `${host}:${port}`;
+    this.username = login.username;
+    this.password = login.password;
     this.dir = dir;
   }
 
@@ -56,13 +66,13 @@ export class RedisNode extends Part {
   static data(options: NodeOptions): RedisNode {
     const { port, host = LOOPBACK } = options;
     const env = { REDIS_PORT: `${port}`, REDIS_BIND: host, REDIS_DIR: join(options.dir, options.name) };
-    return new RedisNode('start-redis.sh', { ...options, env: { ...env, ...options.env } });
+    return new RedisNode('start-redis.sh', 'replication', { ...options, env: { ...env, ...options.env } });
   }
 
   static sentinel(options: NodeOptions): RedisNode {
     const dir = join(options.dir, options.name);
     const { port, host = LOOPBACK } = options;
     const env = { SENTINEL_PORT: `${port}`, SENTINEL_BIND: host, SENTINEL_DIR: dir };
-    return new RedisNode('start-sentinel.sh', { ...options, env: { ...env, ...options.env } });
+    return new RedisNode('start-sentinel.sh', 'sentinel', { ...options, env: { ...env, ...options.env } });
   }
 }

@@ -1,11 +1,13 @@
 // A Redis master with replicas, the Sentinels that watch over it and their keeper, on free ports of 127.0.0.1.
 import { join } from 'node:path';
+import { refusals } from './acl-log.ts';
 import { Keeper } from './keeper.ts';
 import type { Launcher } from './launcher.ts';
 import { LocalLauncher } from './local-launcher.ts';
 import type { Part } from './part.ts';
 import { Ports } from './ports.ts';
 import { MASTER_NAME, RedisNode } from './redis-node.ts';
+import { makeSecrets } from './secrets.ts';
 import { masterAddress, waitUntilSettled } from './sentinels.ts';
 import { supervise } from './supervise.ts';
 
@@ -13,6 +15,10 @@ export type RedisSetOptions = {
   readonly launcher: Launcher;
   /** Data of the nodes and the Sentinels. A set that is started from the same directory and ports goes on. */
   readonly dir: string;
+  /** Where its passwords are, or are put; by default in a folder of `dir`. */
+  readonly secrets?: string;
+  /** What every key of the service begins with, as a glob: its user may touch no others. */
+  readonly keyPrefix?: string;
   readonly replicas?: number;
   readonly sentinels?: number;
   /** By default one. Without any, replicas are promotable from the start and nobody demotes a former master early. */
@@ -39,7 +45,8 @@ export type RedisSetOptions = {
 /** Starts the set. Returns when it has settled, see `RedisSet.settled`; a set that does not come up is stopped. */
 export async function startRedisSet(options: RedisSetOptions): Promise<RedisSet> {
   const { launcher, dir, replicas = 2, sentinels = 3, keepers = 1, downAfterMs, redisArgs = [] } = options;
-  const { say = () => {}, signal } = options;
+  const { say = () => {}, signal, secrets = join(dir, 'secrets') } = options;
+  makeSecrets(secrets);
   await using cleanup = new AsyncDisposableStack();
   const ports = options.ports ?? cleanup.use(await Ports.reserve());
   const redisPorts = await portsFor('redis', replicas + 1, ports);
@@ -51,12 +58,16 @@ export async function startRedisSet(options: RedisSetOptions): Promise<RedisSet>
     QUORUM: `${Math.floor(sentinels / 2) + 1}`,
     ...(downAfterMs === undefined ? {} : { DOWN_AFTER_MS: `${downAfterMs}` }),
   };
-  const nodeEnv = { SENTINELS: addresses, REPLICA_PRIORITY: keepers === 0 ? '100' : '0' };
+  const nodeEnv = {
+    SENTINELS: addresses,
+    REPLICA_PRIORITY: keepers === 0 ? '100' : '0',
+    REDIS_KEY_PREFIX: options.keyPrefix ?? '',
+  };
   const sentinelNodes = sentinelPorts.map(([name, port]) =>
-    RedisNode.sentinel({ launcher, dir, name, port, host: hostOf(name), env }),
+    RedisNode.sentinel({ launcher, dir, secrets, name, port, host: hostOf(name), env }),
   );
   const nodes = redisPorts.map(([name, port]) =>
-    RedisNode.data({ launcher, dir, name, port, host: hostOf(name), env: nodeEnv, args: redisArgs }),
+    RedisNode.data({ launcher, dir, secrets, name, port, host: hostOf(name), env: nodeEnv, args: redisArgs }),
   );
   const keeperLauncher = new LocalLauncher(join(dir, 'logs'));
   const keeperParts = (await portsFor('keeper', keepers, ports)).map(
@@ -68,6 +79,7 @@ export async function startRedisSet(options: RedisSetOptions): Promise<RedisSet>
         host: hostOf(name),
         sentinels: addresses,
         masterName: MASTER_NAME,
+        secrets,
         env: options.keeperEnv,
       }),
   );
@@ -82,13 +94,14 @@ export async function startRedisSet(options: RedisSetOptions): Promise<RedisSet>
   }
   await Promise.all([...sentinelNodes, ...nodes].map((part) => part.ready(60_000, signal)));
   if (options.settle !== false) await waitUntilSettled(nodes, sentinelNodes, 60_000, signal);
-  return new RedisSet({ nodes, sentinelNodes, keepers: keeperParts }, cleanup.move());
+  return new RedisSet({ nodes, sentinelNodes, keepers: keeperParts, secrets }, cleanup.move());
 }
 
 type SetParts = {
   readonly nodes: readonly RedisNode[];
   readonly sentinelNodes: readonly RedisNode[];
   readonly keepers: readonly Keeper[];
+  readonly secrets: string;
 };
 
 export class RedisSet implements AsyncDisposable {
@@ -96,12 +109,15 @@ export class RedisSet implements AsyncDisposable {
   readonly nodes: readonly RedisNode[];
   readonly sentinelNodes: readonly RedisNode[];
   readonly keepers: readonly Keeper[];
+  /** The directory of its passwords, see `makeSecrets`. */
+  readonly secrets: string;
   readonly #cleanup: AsyncDisposableStack;
 
-  constructor({ nodes, sentinelNodes, keepers }: SetParts, cleanup: AsyncDisposableStack) {
+  constructor({ nodes, sentinelNodes, keepers, secrets }: SetParts, cleanup: AsyncDisposableStack) {
     this.nodes = nodes;
     this.sentinelNodes = sentinelNodes;
     this.keepers = keepers;
+    this.secrets = secrets;
     this.#cleanup = cleanup;
   }
 
@@ -129,6 +145,11 @@ export class RedisSet implements AsyncDisposable {
    */
   async settled(timeoutMs = 60_000, signal?: AbortSignal): Promise<void> {
     await waitUntilSettled(this.nodes, this.sentinelNodes, timeoutMs, signal);
+  }
+
+  /** What its nodes and Sentinels have refused to anybody since they started, one line each. */
+  refused(): Promise<string[]> {
+    return refusals([...this.nodes, ...this.sentinelNodes]);
   }
 
   /** Stops all of it. Data stays in the directory. */

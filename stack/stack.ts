@@ -57,7 +57,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   cleanup.defer(async () => {
     await Promise.all(instances.map((instance) => instance.stop()));
   });
-  const { sentinels, masterName } = redis;
+  const { sentinels, masterName, secrets } = redis;
   const { env, main } = options;
   for (let i = 1; i <= (options.instances ?? 2); i++) {
     const name = `instance-${i}`;
@@ -72,6 +72,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         host: options.hostOf?.(name),
         sentinels,
         masterName,
+        secrets,
         env,
         main,
       }),

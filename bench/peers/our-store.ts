@@ -10,6 +10,7 @@ type Waiting = { readonly command: SaveCommand; readonly decide: (isNew: boolean
 
 const store = await openBenchStore({
   sentinels: process.env['REDIS_SENTINELS'] ?? '',
+  secrets: process.env['SECRETS'] ?? '',
 });
 let waiting: Waiting[] = [];
 let isCommitting = false;

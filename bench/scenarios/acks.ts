@@ -22,6 +22,7 @@ export const acks: Scenario = {
         port: await ports.get('careless'),
         streamPort: await ports.get('careless-streams'),
         sentinels: '',
+        secrets: stack.redis.secrets,
         masterName: MASTER_NAME,
         env: { REDIS_URL: `redis://${await stack.redis.master()}`, ACKS: '0' },
       }),

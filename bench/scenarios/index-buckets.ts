@@ -34,7 +34,7 @@ its hashes are as full. CPU time of the master is for each save of the step that
       await fill(store, filled, each * BUCKETS);
       const micros = ((cpuSeconds(pid) - cpuBefore) / (each * BUCKETS - filled)) * 1e6;
       filled = each * BUCKETS;
-      const index = (await memoryOf(master)).kinds.find(({ name }) => name === 'index');
+      const index = (await memoryOf(master, set.secrets)).kinds.find(({ name }) => name === 'index');
       if (index === undefined) throw new Error('there is no index');
       const inDefault = `${((each * DEFAULT_SPACE.partitions * DEFAULT_SPACE.buckets) / 1e6).toFixed(1)} million`;
       table.push([

@@ -30,7 +30,7 @@ clients, less what the empty node had; those of a kind of key from MEMORY USAGE 
     const fewItems = await openBenchStore(few.redis);
     await fill(fewItems, 0, FEW);
     await fewItems.close(1_000);
-    const empty = await memoryOf(master);
+    const empty = await memoryOf(master, stack.redis.secrets);
     const rows: Row[] = [];
     const figures: Record<string, number> = {};
     const bytes: Series = { name: 'bytes per item over its content', points: [] };
@@ -43,7 +43,7 @@ clients, less what the empty node had; those of a kind of key from MEMORY USAGE 
         await fill(store, filled, Math.min(size, filled + FILL_STEP));
         say(`${Math.min(size, filled + FILL_STEP).toLocaleString('en')} items`);
       }
-      const memory = await memoryOf(master);
+      const memory = await memoryOf(master, stack.redis.secrets);
       const { stored: items } = await store.items.counts();
       const over = (memory.bytes - empty.bytes) / items - FILLED_BYTES;
       figures[`bytes per item over its content at ${size.toLocaleString('en')}`] = over;

@@ -18,7 +18,7 @@ async function ourStore(workshop: Workshop): Promise<Candidate> {
     name: 'our store, 3 nodes',
     url: '',
     pids: { database: pidsOf([master]), replicas: pidsOf(replicas) },
-    load: workshop.use(new Load('peers/our-store.ts', { REDIS_SENTINELS: set.sentinels })),
+    load: workshop.use(new Load('peers/our-store.ts', { REDIS_SENTINELS: set.sentinels, SECRETS: set.secrets })),
   };
 }
 

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { rm } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { secretsOf } from '../../stack/secrets.ts';
 import type { Chaos } from '../chaos.ts';
 import { fact, failover, type Scenario, twoFailovers, unconfirmed } from '../scenario.ts';
 
@@ -83,7 +84,8 @@ export const MASTERS: readonly Scenario[] = [
     async run(chaos) {
       for (let i = 0; i < 3; i++) {
         chaos.fault(`switch over from ${(await chaos.master()).name}`);
-        await runFile('sh', [SWITCHOVER], { env: { ...process.env, SENTINELS: chaos.set.sentinels } });
+        const SECRETS = secretsOf(chaos.set.secrets, 'operator');
+        await runFile('sh', [SWITCHOVER], { env: { ...process.env, SENTINELS: chaos.set.sentinels, SECRETS } });
         await chaos.savedMore(200);
         await chaos.set.settled();
       }

@@ -23,8 +23,8 @@
 #   REDIS_BIND         addresses to listen on, as for "bind"                                   ("* -::*")
 #   REDIS_DIR          directory of the data                                                   (/data)
 #   REDIS_MASTER_NAME  items
-#   REDIS_PASSWORD[_FILE], SENTINEL_PASSWORD[_FILE]   none
-#   KEEPER_PASSWORD[_FILE]   of the user "keeper"; without it, none, or with REDIS_PASSWORD no such user
+#   SECRETS            directory of the role "replication", see make-secrets.sh                (required)
+#   REDIS_KEY_PREFIX   the service's: its user may touch no key without it                     ("")
 #   REPLICA_PRIORITY   what the node starts with: 0, so that Sentinel does not promote it before the keeper has seen it
 #                      in sync and raised this to 100. A set without a keeper needs 100 here, or it never fails over.
 # Further arguments go to redis-server, and win over the files.
@@ -41,6 +41,8 @@ LATER_WAITS=60
 
 here=$(cd "$(dirname "$0")" && pwd)
 say() { printf 'start-redis: %s\n' "$*"; }
+# shellcheck disable=SC2034 # read by ask.sh
+role=replication
 # shellcheck source=/dev/null
 . "$here/ask.sh"
 
@@ -48,12 +50,10 @@ say() { printf 'start-redis: %s\n' "$*"; }
 port=${REDIS_PORT:-6379}
 dir=${REDIS_DIR:-/data}
 me=$ANNOUNCE:$port
-redis_password=$(secret REDIS_PASSWORD)
-keeper_password=$(secret KEEPER_PASSWORD)
 # shellcheck source=/dev/null
 . "$here/views.sh"
 
-ask_node() { ask "$redis_password" "$@" </dev/null; }
+ask_node() { ask "$@" </dev/null; }
 
 is_known() { known_replicas | grep -qxF "$me"; }
 
@@ -124,11 +124,11 @@ while :; do
     later_waits=$((later_waits + 1))
     wait_because "a Sentinel names $later, and at a later epoch than those that name $master"
   elif [ "$master" != "$me" ]; then
-    if ! may_delete_us; then role="replica of $master"; break; fi
+    if ! may_delete_us; then starts_as="replica of $master"; break; fi
     wait_because "the master $master is empty or about to be, and following it would delete what is in $dir. \
 If the Sentinels have lost their volumes, see start-as-master in start-redis.sh"
   elif everybody_is_empty; then
-    role='master of a new set'
+    starts_as='master of a new set'
     break
   elif ! has_data || is_stale; then
     wait_because "this node was master and its data is gone or old; Sentinel has to promote another one first. If \
@@ -139,11 +139,11 @@ the node with the newest data. If it is not this one, start the Sentinels anew w
 the file start-as-master in its directory, here $dir"
   else
     fresher=$(fresher_replica)
-    if [ -z "$fresher" ]; then role=master; break; fi
+    if [ -z "$fresher" ]; then starts_as=master; break; fi
     wait_because "this node was master, but $fresher is alive and as fresh or fresher; Sentinel promotes it"
   fi
 done
-say "$me starts as $role"
+say "$me starts as $starts_as"
 
 rm -f "$dir/start-as-master"
 remember_sentinels "$dir/sentinels"
@@ -155,23 +155,15 @@ rm -f "$dir"/temp-rewriteaof-*.aof "$dir"/temp-*.rdb
 # must the priority: a replica that was in sync when it stopped is not in sync when it comes back.
 # A file and not arguments, because arguments show in ps.
 umask 077
+users "$here/users.acl" >"$dir/users.acl.new"
+mv "$dir/users.acl.new" "$dir/users.acl"
 {
   printf '%s\n' "include $(quoted "$here/redis.conf")" "port $port" "bind ${REDIS_BIND:-* -::*}" "dir $(quoted "$dir")" \
     "replica-announce-ip $ANNOUNCE" "replica-announce-port $port" "replica-priority ${REPLICA_PRIORITY:-0}"
-  if [ -n "$redis_password" ]; then
-    printf 'requirepass %s\nmasterauth %s\n' "$(quoted "$redis_password")" "$(quoted "$redis_password")"
-  fi
-  # Only what the keeper does. CONFIG SET cannot be narrowed to one parameter; SLAVEOF is another command, and shut.
-  if [ -n "$keeper_password" ]; then
-    keeper="on $(quoted ">$keeper_password")"
-  elif [ -z "$redis_password" ]; then
-    keeper='on nopass'
-  else
-    keeper=off
-  fi
-  printf 'user keeper %s resetkeys resetchannels -@all %s\n' "$keeper" \
-    '+ping +role +info +config|get +config|set +replicaof +client|setname'
-  case $role in replica*) printf 'replicaof %s %s\n' "${master%:*}" "${master##*:}" ;; esac
+  # With a file of their own, the users are not mixed into what CONFIG REWRITE writes, and ACL LOAD reads them anew.
+  # shellcheck disable=SC2154 # set by ask.sh
+  printf '%s\n' "aclfile $(quoted "$dir/users.acl")" "masteruser $role" "masterauth $password"
+  case $starts_as in replica*) printf 'replicaof %s %s\n' "${master%:*}" "${master##*:}" ;; esac
 } >"$dir/node.conf.new"
 mv "$dir/node.conf.new" "$dir/node.conf"
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Starts one Sentinel. Its file is written once and is Sentinel's own from then on: it holds who is master, who else
-# watches, and at which epoch it voted. A Sentinel that forgets this can vote twice, so keep its directory.
+# Starts one Sentinel. Its file is Sentinel's own once it is written: it holds who is master, who else watches, and at
+# which epoch it voted. A Sentinel that forgets this can vote twice, so keep its directory. Only users and passwords
+# are put in anew at every start.
 #
 #   ANNOUNCE             address under which the others reach it: a name or an IP        (required)
 #   INITIAL_MASTER       host[:port] that is master the first time the set starts        (required)
@@ -11,13 +12,16 @@
 #   QUORUM               Sentinels that must miss the master before one may act           (2)
 #   DOWN_AFTER_MS        silence after which a node counts as down                        (2000)
 #   FAILOVER_TIMEOUT_MS  a failover that takes longer is given up; retried after twice that (6000)
-#   REDIS_PASSWORD[_FILE], SENTINEL_PASSWORD[_FILE]   none
+#   SECRETS              directory of the role "sentinel", see make-secrets.sh           (required)
 # Further arguments go to redis-sentinel.
 set -eu
 
 say() { printf 'start-sentinel: %s\n' "$*"; }
+# shellcheck disable=SC2034 # read by ask.sh
+role=sentinel
+here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=/dev/null
-. "$(dirname "$0")/ask.sh"
+. "$here/ask.sh"
 
 : "${ANNOUNCE:?start-sentinel: ANNOUNCE is not set}" "${INITIAL_MASTER:?start-sentinel: INITIAL_MASTER is not set}"
 dir=${SENTINEL_DIR:-/data}
@@ -27,13 +31,12 @@ name=${REDIS_MASTER_NAME:-items}
 case $INITIAL_MASTER in *:*) master_port=${INITIAL_MASTER##*:} ;; *) master_port=6379 ;; esac
 master_host=${INITIAL_MASTER%:*}
 
+# Passwords are in it.
+umask 077
 if [ ! -s "$file" ]; then
   say "first start: watching $name at $master_host:$master_port"
   mkdir -p "$dir"
-  redis_password=$(secret REDIS_PASSWORD)
-  sentinel_password=$(secret SENTINEL_PASSWORD)
-  # Passwords are in it. Written beside and renamed, so that a kill in between leaves no half of it.
-  umask 077
+  # Written beside and renamed, so that a kill in between leaves no half of it.
   {
     printf '%s\n' \
       "port $port" \
@@ -55,16 +58,21 @@ if [ ! -s "$file" ]; then
       "sentinel failover-timeout $name ${FAILOVER_TIMEOUT_MS:-6000}" \
       '# The new master feeds one replica after the other, so that one of them always answers reads.' \
       "sentinel parallel-syncs $name 1"
-    if [ -n "$redis_password" ]; then
-      printf 'sentinel auth-pass %s %s\n' "$name" "$(quoted "$redis_password")"
-    fi
-    if [ -n "$sentinel_password" ]; then
-      word=$(quoted "$sentinel_password")
-      printf 'requirepass %s\nsentinel sentinel-pass %s\n' "$word" "$word"
-    fi
   } >"$file.new"
   mv "$file.new" "$file"
 fi
+
+users "$here/sentinel-users.acl" >"$dir/users.acl.new"
+mv "$dir/users.acl.new" "$dir/users.acl"
+# As whom it asks the nodes, and the other Sentinels.
+# shellcheck disable=SC2154 # set by ask.sh
+{
+  grep -vE '^(aclfile|user|requirepass|sentinel (auth|sentinel)-(user|pass)) ' "$file"
+  printf '%s\n' "aclfile $(quoted "$dir/users.acl")" \
+    "sentinel auth-user $name $role" "sentinel auth-pass $name $password" \
+    "sentinel sentinel-user $role" "sentinel sentinel-pass $password"
+} >"$file.new"
+mv "$file.new" "$file"
 
 # By this name and no other: the package of Debian has redis-sentinel, but Redis itself promises only this form.
 exec redis-server "$file" --sentinel "$@"

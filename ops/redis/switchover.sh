@@ -1,12 +1,12 @@
 #!/bin/sh
-# shellcheck disable=SC2154 # name, sentinels and sentinel_password are set by views.sh
+# shellcheck disable=SC2154 # name and sentinels are set by views.sh
 # Makes another node the master while all are up, for work on the host of the present one. Refuses, and changes nothing,
 # unless everything is healthy. No save is lost; saves wait for about a second.
 #
 #   sh switchover.sh [HOST:PORT]     to that replica, written as Sentinel writes it; otherwise to the first one
-#   docker compose exec sentinel-1 sh /ops/redis/switchover.sh
+#   docker compose run --rm operator sh /ops/redis/switchover.sh
 #
-# SENTINELS (required), REDIS_MASTER_NAME, REDIS_PASSWORD[_FILE], SENTINEL_PASSWORD[_FILE]: as for start-redis.sh.
+# SENTINELS, REDIS_MASTER_NAME: as for start-redis.sh. SECRETS: directory of the role "operator".
 #
 # SENTINEL FAILOVER alone takes 11 s until everything is in sync again: the former master goes on as a master until the
 # Sentinels see fit to correct it, and what it wrote meanwhile has to be replaced by a full copy. So its writes are held
@@ -24,22 +24,22 @@ say() { printf 'switchover: %s\n' "$*"; }
 refuse() { say "refused: $*" >&2; exit 1; }
 give_up() { say "$*" >&2; exit 1; }
 : "${SENTINELS:?switchover: SENTINELS is not set}"
+# shellcheck disable=SC2034 # read by ask.sh
+role=operator
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=/dev/null
 . "$here/ask.sh"
 # shellcheck source=/dev/null
 . "$here/views.sh"
-redis_password=$(secret REDIS_PASSWORD)
 
-ask_node() { ask "$redis_password" "$@" </dev/null; }
-ask_sentinel() { ask "$sentinel_password" "$@" </dev/null; }
+ask_node() { ask "$@" </dev/null; }
 # now_ms: by the clock of the node $target, because not every date knows milliseconds.
 now_ms() { ask_node "$target" time | awk 'NR == 1 { s = $0 } NR == 2 { printf "%.0f", s * 1000 + $0 / 1000 }'; }
 # flags SENTINEL: how it sees the master.
-flags() { ask_sentinel "$1" sentinel master "$name" | awk 'NR % 2 { key = $0; next } key == "flags"'; }
+flags() { ask_node "$1" sentinel master "$name" | awk 'NR % 2 { key = $0; next } key == "flags"'; }
 # One line per replica that the Sentinel $lead knows: host:port flags link priority milliseconds-since-it-looked.
 replicas() {
-  ask_sentinel "$lead" sentinel replicas "$name" | awk '
+  ask_node "$lead" sentinel replicas "$name" | awk '
     NR % 2 { key = $0; next } key == "name" { n++ } { v[n, key] = $0 }
     END { for (i = 1; i <= n; i++) print v[i, "ip"] ":" v[i, "port"], v[i, "flags"], v[i, "master-link-status"],
       v[i, "slave-priority"], v[i, "info-refresh"] }'
@@ -72,7 +72,7 @@ is_over() { [ "$(flags "$lead")" = master ]; }
 follow() {
   # Its clients find the new master at once instead of by an error, and what was held back is not run.
   printf '%s\n' "replicaof ${target%:*} ${target##*:}" 'client kill type normal' 'client unpause' |
-    ask "$redis_password" "$1" >/dev/null
+    ask "$1" >/dev/null
 }
 
 # --- is everything healthy? ---
@@ -91,7 +91,7 @@ for sentinel in $sentinels; do
 done
 others=$(printf '%s\n' "$views" | awk -v master="$master" '$3 != "" && $3 != master { print $3 }')
 [ -z "$others" ] || refuse "a Sentinel names another master: $others"
-case $(ask_sentinel "$lead" sentinel ckquorum "$name") in OK*) ;; *) refuse "$lead does not reach a majority" ;; esac
+case $(ask_node "$lead" sentinel ckquorum "$name") in OK*) ;; *) refuse "$lead does not reach a majority" ;; esac
 offset=$(offset_of "$master")
 [ -n "$offset" ] || refuse "$master does not say that it is master"
 nodes=$(replicas | cut -d ' ' -f 1)
@@ -142,7 +142,7 @@ start_ms=$(now_ms)
 held=yes
 # Not waited for here: what a replica does not have by the time of its promotion was not acknowledged to anybody.
 ask_node "$master" client pause "$HOLD_MS" write >/dev/null
-answer=$(ask_sentinel "$lead" sentinel failover "$name")
+answer=$(ask_node "$lead" sentinel failover "$name")
 [ "$answer" = OK ] || refuse "$lead: $answer"
 # Whoever is being promoted is left alone, and so is the former master until the Sentinels cannot go back.
 wait_until 250 is_named "$target" || give_up "no majority names $target yet; the Sentinels go on by themselves"

@@ -1,10 +1,8 @@
 # shellcheck shell=sh disable=SC2153,SC2154
-# What all Sentinels together say of the set. Sourced, after ask.sh; reads SENTINELS, REDIS_MASTER_NAME and
-# SENTINEL_PASSWORD[_FILE].
+# What all Sentinels together say of the set. Sourced, after ask.sh; reads SENTINELS and REDIS_MASTER_NAME.
 
 name=${REDIS_MASTER_NAME:-items}
 sentinels=$(printf %s "$SENTINELS" | tr ',' ' ')
-sentinel_password=$(secret SENTINEL_PASSWORD)
 # shellcheck disable=SC2086 # one word per Sentinel
 majority=$(($(printf '%s\n' $sentinels | wc -l) / 2 + 1))
 
@@ -15,7 +13,7 @@ views() {
   for sentinel in $sentinels; do
     {
       view=$(printf 'sentinel %s\n' myid "get-master-addr-by-name $name" "master $name" "replicas $name" |
-        ask "$sentinel_password" "$sentinel" |
+        ask "$sentinel" |
         awk 'NR == 1 { id = $0; next } NR == 2 { master = $0; next } NR == 3 { master = master ":" $0; next }
           NR % 2 == 0 { key = $0; next }
           key == "name" { nodes++ } key == "config-epoch" { epoch = $0 } key == "ip" { ip = $0 }

@@ -9,6 +9,7 @@ const keeperSchema = settingsSchema
     REDIS_MASTER_NAME: true,
     REDIS_USERNAME: true,
     REDIS_PASSWORD: true,
+    SENTINEL_USERNAME: true,
     SENTINEL_PASSWORD: true,
     REDIS_TLS_CA: true,
     SHUTDOWN_GRACE_MS: true,

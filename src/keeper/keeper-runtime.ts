@@ -97,6 +97,7 @@ function accessOf(config: KeeperConfig): StoreAccess {
     target: { kind: 'sentinel', sentinels: config.REDIS_SENTINELS, masterName: config.REDIS_MASTER_NAME },
     username: config.REDIS_USERNAME,
     password: config.REDIS_PASSWORD,
+    sentinelUsername: config.SENTINEL_USERNAME,
     sentinelPassword: config.SENTINEL_PASSWORD,
     tlsCa: config.REDIS_TLS_CA,
   };

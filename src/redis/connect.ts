@@ -50,6 +50,7 @@ export function connectToSentinel(
     ...commonOptions('sentinel', 0),
     ...A_VIEWS_PATIENCE,
     ...(access.tlsCa === undefined ? {} : { tls: { ca: access.tlsCa } }),
+    ...(access.sentinelUsername === undefined ? {} : { username: access.sentinelUsername }),
     ...(access.sentinelPassword === undefined ? {} : { password: access.sentinelPassword }),
     host: address.host,
     port: address.port,

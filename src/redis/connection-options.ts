@@ -13,6 +13,7 @@ export type StoreAccess = {
   readonly target: StoreTarget;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
+  readonly sentinelUsername?: string | undefined;
   readonly sentinelPassword?: string | undefined;
   /** PEM of the authority that signed the certificates of Redis and Sentinel; TLS is used when it is set. */
   readonly tlsCa?: string | undefined;
@@ -49,7 +50,7 @@ export function commonOptions(name: ConnectionName | 'keeper', silenceMs: number
 }
 
 /** Where a connection goes. */
-export function targetOptions({ target, sentinelPassword, tlsCa }: StoreAccess): RedisOptions {
+export function targetOptions({ target, sentinelUsername, sentinelPassword, tlsCa }: StoreAccess): RedisOptions {
   if (target.kind === 'standalone') {
     const url = new URL(target.url);
     const db = url.pathname.slice(1);
@@ -72,6 +73,7 @@ export function targetOptions({ target, sentinelPassword, tlsCa }: StoreAccess):
     // Off: store.ts leaves a former master by what the Sentinels say. This one ends the client for good, without another
     // attempt, when +switch-master arrives while it asks a Sentinel for the master (ioredis 6.0.0; 1 failover in 6).
     failoverDetector: false,
+    ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
     ...(tlsCa === undefined ? {} : { tls: { ca: tlsCa }, sentinelTLS: { ca: tlsCa }, enableTLSForSentinelMode: true }),
   };

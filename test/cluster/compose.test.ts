@@ -150,7 +150,14 @@ describe.skipIf(!docker)('docker compose (needs a Docker engine)', () => {
       phantom: [...stored.keys()].filter((content) => !sent.has(content)),
     }).toEqual({ lost: [], duplicate: [], phantom: [] });
   });
+
+  test('and no node and no Sentinel refused anything to anybody: each role has the rights that it needs', async () => {
+    const logs = SET.map(async (address) => [address, await stack.operator(address, 'acl', 'log', '1000')]);
+    expect(await Promise.all(logs)).toEqual(SET.map((address) => [address, '']));
+  });
 });
+
+const SET = [1, 2, 3].flatMap((n) => [`redis-${n}:6379`, `sentinel-${n}:26379`]);
 
 const eventually = { timeout: 60_000, interval: 250 };
 
@@ -180,6 +187,5 @@ async function failuresOf(load: Load): Promise<Record<string, number>> {
 }
 
 async function masterName(): Promise<string> {
-  const ask = ['redis-cli', '-p', '26379', 'sentinel', 'get-master-addr-by-name', 'items'];
-  return (await stack.compose('exec', '-T', 'sentinel-1', ...ask)).split('\n')[0]!;
+  return (await stack.operator('sentinel-1:26379', 'sentinel', 'get-master-addr-by-name', 'items')).split('\n')[0]!;
 }

@@ -116,4 +116,8 @@ test('after all of that every acknowledged content is stored, once', async () =>
   }).toEqual({ lost: [], duplicate: [], createdTwice: 0, phantom: [] });
 });
 
+test('and nobody was refused anything by Redis: each role has the rights that it needs, a failover included', async () => {
+  expect(await stack.redis.refused()).toEqual([]);
+});
+
 const eventually = { timeout: 60_000, interval: 100 };

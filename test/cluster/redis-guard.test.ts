@@ -8,6 +8,7 @@ import { askRedis } from '../../stack/ask-redis.ts';
 import { LocalLauncher } from '../../stack/local-launcher.ts';
 import type { RedisNode } from '../../stack/redis-node.ts';
 import { type RedisSet, startRedisSet } from '../../stack/redis-set.ts';
+import { loginAs } from '../../stack/secrets.ts';
 import { waitFor } from '../../stack/wait.ts';
 
 let dir: string;
@@ -135,9 +136,12 @@ test('Sentinels that lost their memory do not make a stale former master the mas
   await startAll(set.nodes.filter((node) => node !== stale));
 
   // What the operator does.
+  const { username, password } = loginAs(set.secrets, 'sentinel');
   for (const sentinel of set.sentinelNodes) {
     await askRedis(sentinel, ['SENTINEL', 'REMOVE', set.masterName]);
     await askRedis(sentinel, ['SENTINEL', 'MONITOR', set.masterName, '127.0.0.1', `${newest.port}`, '2']);
+    // Sentinel forgets as whom it comes to the nodes together with their master.
+    await askRedis(sentinel, ['SENTINEL', 'SET', set.masterName, 'auth-user', username, 'auth-pass', password]);
   }
   await writeFile(join(newest.dir, 'start-as-master'), '');
   await set.settled();

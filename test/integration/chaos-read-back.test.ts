@@ -11,7 +11,8 @@ import { StringPool } from '../../chaos/string-pool.ts';
 import { readContent } from '../../src/http/item-body.ts';
 import { formatItemId } from '../../src/items/item.ts';
 import { indexKey, itemsKey, placeOf } from '../../src/redis/keys.ts';
-import { askRedis, fields } from '../../stack/ask-redis.ts';
+import { askRedis, fields, type RedisAddress } from '../../stack/ask-redis.ts';
+import { loginAs } from '../../stack/secrets.ts';
 import { command, MASTER_NAME, openTestStore, type TestStore } from '../support/open-store.ts';
 import { redisAtMaster } from '../support/redis-at-master.ts';
 
@@ -34,25 +35,25 @@ async function save(store: TestStore): Promise<Journal> {
 }
 
 /** The master first, then the replicas. */
-async function nodePorts(): Promise<number[]> {
+async function nodes(): Promise<RedisAddress[]> {
+  const login = loginAs(inject('secrets'), 'operator');
   const [host, sentinelPort] = inject('sentinels').split(',')[0]!.split(':');
-  const sentinel = { host: host!, port: Number(sentinelPort) };
+  const sentinel = { host: host!, port: Number(sentinelPort), ...login };
   const master = fields(await askRedis(sentinel, ['SENTINEL', 'MASTER', MASTER_NAME]));
   const replicas = (await askRedis(sentinel, ['SENTINEL', 'REPLICAS', MASTER_NAME])) as unknown[];
-  return [master, ...replicas.map(fields)].map(({ port }) => Number(port));
+  return [master, ...replicas.map(fields)].map(({ port }) => ({ host: '127.0.0.1', port: Number(port), ...login }));
 }
 
 test('every node is read whole, and what was meddled with is found', async () => {
   await using store = await openTestStore();
   const attempts = await save(store);
   const { prefix } = store.space;
-  const ports = await nodePorts();
+  const all = await nodes();
   const pool = new StringPool();
   // Saved means acknowledged by every replica, so there is nothing to wait for.
-  const read = (): Promise<Copy[]> =>
-    Promise.all(ports.map((port) => readCopy({ host: '127.0.0.1', port, prefix, pool })));
+  const read = (): Promise<Copy[]> => Promise.all(all.map((node) => readCopy({ node, prefix, pool })));
   const copies = await read();
-  expect(copies.map(({ entries, index }) => [entries.length, index.size])).toEqual(ports.map(() => [COUNT, COUNT]));
+  expect(copies.map(({ entries, index }) => [entries.length, index.size])).toEqual(all.map(() => [COUNT, COUNT]));
   const listing = { items: copies[0]!.entries };
   expect(renderFindings(check({ attempts, copies, listing }))).toMatch(/lost: 0\nduplicate: 0\n/);
   expect(check({ attempts, copies, listing }).clean).toBe(true);
@@ -64,17 +65,17 @@ test('every node is read whole, and what was meddled with is found', async () =>
     const other = indexKey(store.space, partition, (bucket + 1) % store.space.buckets);
     await redis.hset(other, key.digest, '9-9');
     await redis.xadd(itemsKey(store.space, partition), '*', 'c', 'foreign', 'm', 's y x');
-    expect(await redis.wait(ports.length - 1, 5_000)).toBe(ports.length - 1);
+    expect(await redis.wait(all.length - 1, 5_000)).toBe(all.length - 1);
     const findings = check({ attempts, copies: await read(), listing: null });
     expect(findings.counts).toMatchObject({ phantom: 1, lost: 0, duplicate: 0, differingNodes: 0 });
     expect(findings.examples.indexFault.map(({ what }) => what).join('\n')).toMatch(/two places of the index/);
     await redis.set(`${prefix}item`, 'x');
-    await expect(readCopy({ host: '127.0.0.1', port: ports[0]!, prefix })).rejects.toThrow(/should be no key/);
+    await expect(readCopy({ node: all[0]!, prefix })).rejects.toThrow(/should be no key/);
   } finally {
     redis.disconnect();
   }
 });
 
 test('a node that is not there is an error', async () => {
-  await expect(readCopy({ host: '127.0.0.1', port: 1, prefix: '' })).rejects.toThrow(/ECONNREFUSED|closed/);
+  await expect(readCopy({ node: { host: '127.0.0.1', port: 1 }, prefix: '' })).rejects.toThrow(/ECONNREFUSED|closed/);
 });

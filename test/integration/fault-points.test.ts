@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { FAULT_POINTS } from '../../src/items/fault-points.ts';
 import { openStore } from '../../src/redis/store.ts';
+import { loginSettings } from '../../stack/secrets.ts';
 import { waitFor } from '../../stack/wait.ts';
 import { accessTo, command, recordingObservers } from '../support/open-store.ts';
 import { ServiceProcess } from '../support/service-process.ts';
@@ -11,6 +12,7 @@ import { ServiceProcess } from '../support/service-process.ts';
 const ENTRY = fileURLToPath(new URL('../support/dying-service.ts', import.meta.url));
 const SETTINGS = {
   REDIS_SENTINELS: inject('sentinels'),
+  ...loginSettings(inject('secrets'), 'service'),
   REDIS_KEY_PREFIX: `test-${randomUUID()}:`,
   TRUST_PROXY: '127.0.0.1',
 };

@@ -7,6 +7,7 @@ import { waitFor } from '../../stack/wait.ts';
 import { accessTo, command, openTestStore, recordingObservers } from '../support/open-store.ts';
 import { askRedis } from '../../stack/ask-redis.ts';
 import { ownRedisSet, pauseAll, resumeAll } from '../support/own-redis-set.ts';
+import { RedisServer } from '../support/redis-server.ts';
 import { SilentProxy } from '../support/silent-proxy.ts';
 
 /** A failover takes 2 to 5 s; whoever notices later than this makes it longer. */
@@ -31,9 +32,15 @@ test('a Sentinel that is paused, the first in the list', async () => {
 });
 
 test('a listener at a paused Sentinel subscribes anew without an unhandled rejection, which would end the process', async () => {
-  await using own = await ownRedisSet({ replicas: 0, sentinels: 1, keepers: 0 });
-  const [sentinel] = own.set.sentinelNodes;
-  const { commands, events } = connectToSentinel(sentinel!, {} as StoreAccess, recordingObservers([]));
+  // Without a password, because with one the client waits for the answer to that before it is ready; and any Redis will
+  // do, because nothing but SUBSCRIBE and PING is sent.
+  await using sentinel = await RedisServer.started();
+  const { hostname: host, port } = new URL(sentinel.url);
+  const { commands, events } = connectToSentinel(
+    { host, port: Number(port) },
+    {} as StoreAccess,
+    recordingObservers([]),
+  );
   let [connected, subscribed] = [0, 0];
   const rejected: unknown[] = [];
   const note = (reason: unknown) => rejected.push(reason);
@@ -46,10 +53,10 @@ test('a listener at a paused Sentinel subscribes anew without an unhandled rejec
     );
   });
   await expect.poll(() => subscribed, noticed).toBe(1);
-  await pauseAll(sentinel!);
+  sentinel.pause();
   // To a paused process one can connect, and only the first command tells.
   await expect.poll(() => connected, { ...noticed, timeout: 20_000 }).toBeGreaterThan(3);
-  await resumeAll(sentinel!);
+  sentinel.resume();
   await expect.poll(() => subscribed, { ...noticed, timeout: 20_000 }).toBeGreaterThan(1);
   process.off('unhandledRejection', note);
   await leave([commands, events], 1_000);
@@ -86,7 +93,8 @@ test('a connection whose other end is gone without a word', async () => {
   const seen: string[] = [];
   const url = `redis://127.0.0.1:${proxy.port}`;
   // The longest silence that any connection has: that of commits with the default ACK_TIMEOUT_MS.
-  const client = connect('commit', { target: { kind: 'standalone', url } }, 1_000, recordingObservers(seen));
+  const access: StoreAccess = { ...accessTo(own.set.sentinels), target: { kind: 'standalone', url } };
+  const client = connect('commit', access, 1_000, recordingObservers(seen));
   await once(client, 'ready');
   proxy.fallSilent();
   const reply = client.ping().catch(String);

@@ -91,6 +91,9 @@ export async function defineStack({ keysDir }: Overlays = {}) {
     services: async () => (await compose('config', '--services')).split('\n'),
     build: () => compose('build', '--quiet'),
     scale: (instances: number) => compose('up', '--wait', '--scale', `api=${instances}`),
+    /** One command to a Redis node or a Sentinel, `host:port`, as the operator. */
+    operator: (address: string, ...command: string[]) =>
+      compose('run', '--rm', '-T', '--no-deps', 'operator', 'sh', '/ops/redis/cli.sh', address, ...command),
     exec: (container: Container, ...command: string[]) => docker('exec', container.id, ...command),
     /** The last lines of each container, without the access log. */
     async logs() {

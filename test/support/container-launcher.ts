@@ -23,12 +23,12 @@ export class ContainerLauncher implements Launcher {
     mkdirSync(logDir, { recursive: true });
   }
 
-  async start({ name, argv, env, dir }: Command): Promise<Running> {
+  async start({ name, argv, env, dir, reads = [] }: Command): Promise<Running> {
     mkdirSync(dir, { recursive: true });
     const started = await new GenericContainer(REDIS_IMAGE)
       .withNetworkMode('host')
       .withBindMounts([
-        { source: OPS, target: OPS, mode: 'ro' },
+        ...[OPS, ...reads].map((path) => ({ source: path, target: path, mode: 'ro' as const })),
         { source: dir, target: dir, mode: 'rw' },
       ])
       .withWorkingDir(dir)

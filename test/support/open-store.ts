@@ -6,17 +6,27 @@ import type { Claim, SaveCommand } from '../../src/items/ports.ts';
 import type { StoreAccess } from '../../src/redis/connection-options.ts';
 import type { Keyspace } from '../../src/redis/keys.ts';
 import { type OpenStore, openStore, type StoreObservers, type StoreSettings } from '../../src/redis/store.ts';
+import { loginAs, type Role } from '../../stack/secrets.ts';
 import { waitFor } from '../../stack/wait.ts';
 
 export const MASTER_NAME = 'items';
+/** What the keys of every test begin with: the user of the service may touch no others. */
+export const TEST_PREFIXES = 'test-*';
 
-/** Access through the Sentinels, as `host:port,…`. */
-export function accessTo(sentinels: string): StoreAccess {
+/** Access as the service, or in another role, through the Sentinels, as `host:port,…`. */
+export function accessTo(sentinels: string, role: Role = 'service'): StoreAccess {
+  const { username, password } = loginAs(inject('secrets'), role);
   const addresses = sentinels.split(',').map((text) => {
     const [host = '', port = ''] = text.split(':');
     return { host, port: Number(port) };
   });
-  return { target: { kind: 'sentinel', sentinels: addresses, masterName: MASTER_NAME } };
+  return {
+    target: { kind: 'sentinel', sentinels: addresses, masterName: MASTER_NAME },
+    username,
+    password,
+    sentinelUsername: username,
+    sentinelPassword: password,
+  };
 }
 
 export type TestStore = OpenStore & { readonly seen: string[]; readonly space: Keyspace } & AsyncDisposable;

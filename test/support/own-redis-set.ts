@@ -7,20 +7,29 @@ import { askRedis } from '../../stack/ask-redis.ts';
 import type { RedisNode } from '../../stack/redis-node.ts';
 import { type RedisSet, type RedisSetOptions, startRedisSet } from '../../stack/redis-set.ts';
 import { waitFor } from '../../stack/wait.ts';
+import { TEST_PREFIXES } from './open-store.ts';
 import { redisLauncher } from './redis-backend.ts';
 
-/** Starts a set of the test's own where the shared one runs too; stopped and removed when disposed of. */
-export async function ownRedisSet(
-  options: Partial<RedisSetOptions> = {},
-): Promise<{ readonly set: RedisSet } & AsyncDisposable> {
+/**
+ * Starts a set of the test's own where the shared one runs too; stopped and removed when disposed of, which fails when a
+ * role was refused something, unless the test is about that (`refuses`).
+ */
+export async function ownRedisSet({
+  refuses = false,
+  ...options
+}: Partial<RedisSetOptions> & { readonly refuses?: boolean } = {}): Promise<
+  { readonly set: RedisSet } & AsyncDisposable
+> {
   const dir = await mkdtemp(join(tmpdir(), 'items-test-'));
   const launcher = redisLauncher(inject('redisBackend'), join(dir, 'log'));
-  const set = await startRedisSet({ launcher, dir, ...options });
+  const set = await startRedisSet({ launcher, dir, secrets: inject('secrets'), keyPrefix: TEST_PREFIXES, ...options });
   return {
     set,
     async [Symbol.asyncDispose]() {
+      const refused = refuses ? [] : await set.refused();
       await set.stop();
       await rm(dir, { recursive: true, force: true });
+      if (refused.length > 0) throw new Error(`refused by ${refused.join('; ')}`);
     },
   };
 }

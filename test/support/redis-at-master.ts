@@ -1,7 +1,8 @@
 // Plain connections to the nodes of the shared set, to look at what is really stored and to meddle with it.
 import { Redis } from 'ioredis';
 import { inject } from 'vitest';
-import { accessTo, MASTER_NAME } from './open-store.ts';
+import { credentials, targetOptions } from '../../src/redis/connection-options.ts';
+import { accessTo } from './open-store.ts';
 
 /** A connection to the master, ready. The caller disconnects it. */
 export const redisAtMaster = (sentinels: string = inject('sentinels')): Promise<Redis> =>
@@ -11,12 +12,12 @@ export const redisAtMaster = (sentinels: string = inject('sentinels')): Promise<
 export const redisAtReplica = (): Promise<Redis> => connected(inject('sentinels'), 'slave');
 
 async function connected(sentinels: string, role: 'master' | 'slave'): Promise<Redis> {
-  const { target } = accessTo(sentinels);
-  if (target.kind !== 'sentinel') throw new Error('no Sentinels');
+  const access = accessTo(sentinels, 'operator');
   const redis = new Redis({
-    sentinels: target.sentinels.map(({ host, port }) => ({ host, port })),
-    name: MASTER_NAME,
+    ...credentials(access),
+    ...targetOptions(access),
     role,
+    replyMapping: 'legacy',
     lazyConnect: true,
   });
   await redis.connect();
