@@ -1,7 +1,7 @@
 // One docker compose stack of this repository, on free ports and under a project name of its own.
 import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -37,13 +37,14 @@ export type Overlays = { readonly keysDir?: string };
 export async function defineStack({ keysDir }: Overlays = {}) {
   const project = `items-test-${randomBytes(4).toString('hex')}`;
   const [port, prometheusPort] = await freePorts(2);
+  // A range that is hardly anybody's: the networks of a stack that runs beside this one must not overlap.
+  const dataNetwork = `10.${randomInt(90, 250)}.${randomInt(1, 250)}`;
   const env = {
     ...process.env,
     PORT: String(port),
     PROMETHEUS_PORT: String(prometheusPort),
     ...(keysDir === undefined ? {} : { KEYS_DIR: keysDir }),
-    // A range that is hardly anybody's: the networks of a stack that runs beside this one must not overlap.
-    DATA_NETWORK: `10.${randomInt(90, 250)}.${randomInt(1, 250)}`,
+    DATA_NETWORK: dataNetwork,
     // Without the line per request, what went wrong can be found in the logs of a failed test.
     LOG_LEVEL: 'warn',
   };
@@ -78,6 +79,14 @@ export async function defineStack({ keysDir }: Overlays = {}) {
 
   return {
     project,
+    /** The first three numbers of the addresses of Redis nodes (11 to 13) and Sentinels (21 to 23). */
+    dataNetwork,
+    /** Sends these very bytes to nginx, and returns all that comes back. */
+    async outside(request: string): Promise<string> {
+      const socket = connect(Number(port), '127.0.0.1');
+      socket.write(request);
+      return Buffer.concat((await socket.toArray()) as Buffer[]).toString();
+    },
     /** All that the engine knows of every container of the stack, the ones that have ended included. */
     async inspect(): Promise<Inspected[]> {
       const ids = (await compose('ps', '--all', '--quiet')).split('\n');

@@ -8,7 +8,7 @@ import type { Command, Exit, Launcher, Running } from '../../stack/launcher.ts';
 // Each container ends with its stop(); testcontainers' reaper would be one more image to pull, and fails where it cannot be.
 process.env['TESTCONTAINERS_RYUK_DISABLED'] ??= 'true';
 
-export const REDIS_IMAGE = 'redis:8.2';
+export const REDIS_IMAGE = 'redis:8.2.9';
 const OPS = fileURLToPath(new URL('../../ops/redis', import.meta.url));
 
 /**
