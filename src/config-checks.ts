@@ -1,4 +1,5 @@
 // What the schema of the settings cannot see: values that contradict each other, and names that look misspelled.
+import { X509Certificate } from 'node:crypto';
 import { BlockList, isIP } from 'node:net';
 import type { Config } from './config.ts';
 
@@ -56,6 +57,21 @@ function isLoopback(host: string): boolean {
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
+
+/** Whether a text is what TLS needs. Node ignores what it cannot read, and then trusts nobody, or the wrong ones. */
+export function isCertificates(text: string): boolean {
+  const blocks = text.match(/-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/g) ?? [];
+  const begun = text.match(/-----BEGIN/g) ?? [];
+  return blocks.length > 0 && blocks.length === begun.length && blocks.every(isCertificate);
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).subject !== undefined;
+  } catch {
+    return false;
+  }
+}
 
 /** Settings of the design that this version does not have: ignoring one would leave its user unprotected without a word. */
 const NOT_YET = ['DURABILITY', 'REDIS_CLUSTER'];

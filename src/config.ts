@@ -1,6 +1,6 @@
 // The settings: one schema holds defaults, types, units and documentation, and refuses what cannot work.
 import { z } from 'zod';
-import { findContradiction, findMisspelled, findUnsupported } from './config-checks.ts';
+import { findContradiction, findMisspelled, findUnsupported, isCertificates } from './config-checks.ts';
 
 const integer = (min: number, max: number) =>
   z
@@ -57,7 +57,11 @@ export const settingsSchema = z.object({
   REDIS_PASSWORD: z.string().min(1).optional().describe('Password of Redis.'),
   SENTINEL_USERNAME: z.string().min(1).optional().describe('ACL user of the Sentinels.'),
   SENTINEL_PASSWORD: z.string().min(1).optional().describe('Password of the Sentinels.'),
-  REDIS_TLS_CA: z.string().min(1).optional().describe('PEM of the CA of Redis and Sentinel; turns TLS on.'),
+  REDIS_TLS_CA: z
+    .string()
+    .refine(isCertificates, 'must be one or more certificates in PEM, and nothing that is broken')
+    .optional()
+    .describe('PEM of the CA of Redis and Sentinel; turns TLS on.'),
   ACKS: z
     .union([z.literal('all'), integer(0, 16)], { error: 'must be "all" or a number from 0 to 16' })
     .optional()

@@ -7,14 +7,17 @@ export type RedisAddress = {
   readonly port: number;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
+  /** PEM of whom its certificate must be from; without one it is asked without TLS. */
+  readonly tlsCa?: string | undefined;
 };
 
 /** What a client of that node is made with. */
-export function clientOptions({ host, port, username, password }: RedisAddress) {
+export function clientOptions({ host, port, username, password, tlsCa }: RedisAddress) {
   return {
     host,
     port,
     ...(username === undefined || password === undefined ? {} : { username, password }),
+    ...(tlsCa === undefined ? {} : { tls: { ca: tlsCa } }),
   };
 }
 

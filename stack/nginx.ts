@@ -1,14 +1,13 @@
 // nginx in front of local instances, with the configuration of production.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Instance } from './instance.ts';
 import type { Launcher } from './launcher.ts';
 import { renderNginxConfig } from './nginx-config.ts';
 import { Part } from './part.ts';
 import type { Ports } from './ports.ts';
 
-const PRODUCTION = fileURLToPath(new URL('../nginx.conf', import.meta.url));
+const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 
 export type NginxOptions = {
   readonly launcher: Launcher;
@@ -16,14 +15,20 @@ export type NginxOptions = {
   readonly ports: Ports;
   /** Where it listens; by default a free port. */
   readonly port?: number | undefined;
+  /** The directory of certificates with which it speaks TLS; without one it does not. */
+  readonly tls?: string | undefined;
   readonly instances: readonly Pick<Instance, 'host' | 'port' | 'streamPort'>[];
 };
+
+type OtherPorts = { readonly status: number; readonly plain: number | null };
 
 export class Nginx extends Part {
   readonly port: number;
   readonly url: string;
+  /** Where plain HTTP is sent to `url`; only with TLS. */
+  readonly plainUrl: string | null;
 
-  private constructor(launcher: Launcher, dir: string, port: number, statusPort: number) {
+  private constructor(launcher: Launcher, dir: string, port: number, { status, plain }: OtherPorts) {
     // As root, nginx would give its workers to a user who may not enter our directory.
     const user = process.getuid?.() === 0 ? 'user root; ' : '';
     const globals = `${user}pid "${dir}/nginx.pid"; daemon off;`;
@@ -36,13 +41,14 @@ export class Nginx extends Part {
         dir,
       },
       isReady: async () => {
-        const url = `http://127.0.0.1:${statusPort}/nginx_status`;
+        const url = `http://127.0.0.1:${status}/nginx_status`;
         return (await fetch(url, { signal: AbortSignal.timeout(1_000) })).status === 200;
       },
       stopGraceMs: 5_000,
     });
     this.port = port;
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = `${plain === null ? 'http' : 'https'}://127.0.0.1:${port}`;
+    this.plainUrl = plain === null ? null : `http://127.0.0.1:${plain}`;
   }
 
   /** Writes the configuration; start() and ready() come next, as with any part. */
@@ -51,13 +57,24 @@ export class Nginx extends Part {
     mkdirSync(dir, { recursive: true });
     const listen = options.port ?? (await ports.get('nginx'));
     const status = await ports.get('nginx-status');
-    const config = renderNginxConfig(readFileSync(PRODUCTION, 'utf8'), {
+    const plain = options.tls === undefined ? null : await ports.get('nginx-plain');
+    const config = renderNginxConfig(read('nginx.conf'), {
       listen,
       status,
       instances: instances.map(({ host, port }) => `${host}:${port}`),
       streams: instances.map(({ host, streamPort }) => `${host}:${streamPort}`),
+      ...(options.tls === undefined || plain === null
+        ? {}
+        : {
+            tls: {
+              dir: options.tls,
+              server: read('ops/nginx/tls/server.conf'),
+              http: read('ops/nginx/tls/http.conf'),
+              plain,
+            },
+          }),
     });
     writeFileSync(join(dir, 'nginx.conf'), config);
-    return new Nginx(launcher, dir, listen, status);
+    return new Nginx(launcher, dir, listen, { status, plain });
   }
 }

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { askRedis } from './ask-redis.ts';
+import { caOf } from './certificates.ts';
 import type { Launcher } from './launcher.ts';
 import { Part } from './part.ts';
 import { loginAs, type Role, secretsOf } from './secrets.ts';
@@ -19,6 +20,8 @@ type NodeOptions = {
   readonly dir: string;
   /** Of the set. */
   readonly secrets: string;
+  /** The directory of certificates, when it speaks TLS and nothing else. */
+  readonly tls?: string | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
 };
@@ -30,11 +33,13 @@ export class RedisNode extends Part {
   readonly address: string;
   readonly username: Role;
   readonly password: string;
+  readonly tlsCa: string | undefined;
   /** Its directory: append-only file and configuration. Deleting it is losing the volume. */
   readonly dir: string;
 
   private constructor(script: string, role: Role, options: NodeOptions) {
-    const { launcher, name, port, env, host = LOOPBACK } = options;
+    const { launcher, name, port, env, tls, host = LOOPBACK } = options;
+    const tlsCa = tls === undefined ? undefined : caOf(tls);
     const login = loginAs(options.secrets, 'operator');
     const secrets = secretsOf(options.secrets, role);
     const dir = join(options.dir, name);
@@ -46,11 +51,11 @@ export class RedisNode extends Part {
       command: {
         name,
         argv: ['sh', join(OPS, script), ...source, ...(options.args ?? [])],
-        env: { ...common, ...env },
+        env: { ...common, ...(tls === undefined ? {} : { TLS: tls }), ...env },
         dir,
-        reads: [secrets],
+        reads: [secrets, ...(tls === undefined ? [] : [tls])],
       },
-      isReady: async () => (await askRedis({ host, port, ...login }, ['PING'])) === 'PONG',
+      isReady: async () => (await askRedis({ host, port, ...login, tlsCa }, ['PING'])) === 'PONG',
       // Longer than shutdown-timeout in redis.conf.
       stopGraceMs: 12_000,
     });
@@ -59,6 +64,7 @@ export class RedisNode extends Part {
     this.address = `${host}:${port}`;
     this.username = login.username;
     this.password = login.password;
+    this.tlsCa = tlsCa;
     this.dir = dir;
   }
 

@@ -1,6 +1,7 @@
 // A Redis master with replicas, the Sentinels that watch over it and their keeper, on free ports of 127.0.0.1.
 import { join } from 'node:path';
 import { refusals } from './acl-log.ts';
+import { caFileOf } from './certificates.ts';
 import { Keeper } from './keeper.ts';
 import type { Launcher } from './launcher.ts';
 import { LocalLauncher } from './local-launcher.ts';
@@ -17,6 +18,8 @@ export type RedisSetOptions = {
   readonly dir: string;
   /** Where its passwords are, or are put; by default in a folder of `dir`. */
   readonly secrets?: string;
+  /** The directory of certificates, see `makeCertificates`: then there is nothing but TLS. */
+  readonly tls?: string | undefined;
   /** What every key of the service begins with, as a glob: its user may touch no others. */
   readonly keyPrefix?: string;
   readonly replicas?: number;
@@ -45,7 +48,7 @@ export type RedisSetOptions = {
 /** Starts the set. Returns when it has settled, see `RedisSet.settled`; a set that does not come up is stopped. */
 export async function startRedisSet(options: RedisSetOptions): Promise<RedisSet> {
   const { launcher, dir, replicas = 2, sentinels = 3, keepers = 1, downAfterMs, redisArgs = [] } = options;
-  const { say = () => {}, signal, secrets = join(dir, 'secrets') } = options;
+  const { say = () => {}, signal, secrets = join(dir, 'secrets'), tls } = options;
   makeSecrets(secrets);
   await using cleanup = new AsyncDisposableStack();
   const ports = options.ports ?? cleanup.use(await Ports.reserve());
@@ -64,10 +67,10 @@ export async function startRedisSet(options: RedisSetOptions): Promise<RedisSet>
     REDIS_KEY_PREFIX: options.keyPrefix ?? '',
   };
   const sentinelNodes = sentinelPorts.map(([name, port]) =>
-    RedisNode.sentinel({ launcher, dir, secrets, name, port, host: hostOf(name), env }),
+    RedisNode.sentinel({ launcher, dir, secrets, tls, name, port, host: hostOf(name), env }),
   );
   const nodes = redisPorts.map(([name, port]) =>
-    RedisNode.data({ launcher, dir, secrets, name, port, host: hostOf(name), env: nodeEnv, args: redisArgs }),
+    RedisNode.data({ launcher, dir, secrets, tls, name, port, host: hostOf(name), env: nodeEnv, args: redisArgs }),
   );
   const keeperLauncher = new LocalLauncher(join(dir, 'logs'));
   const keeperParts = (await portsFor('keeper', keepers, ports)).map(
@@ -80,7 +83,7 @@ export async function startRedisSet(options: RedisSetOptions): Promise<RedisSet>
         sentinels: addresses,
         masterName: MASTER_NAME,
         secrets,
-        env: options.keeperEnv,
+        env: { ...(tls === undefined ? {} : { REDIS_TLS_CA_FILE: caFileOf(tls) }), ...options.keeperEnv },
       }),
   );
   // Undone backwards: with the Sentinels gone first, there is no failover on the way out.

@@ -1,6 +1,7 @@
 // The whole system as local processes: Redis with Sentinels, instances of the service, nginx in front of them.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { caFileOf } from './certificates.ts';
 import { Instance } from './instance.ts';
 import type { Launcher } from './launcher.ts';
 import { LocalLauncher } from './local-launcher.ts';
@@ -29,6 +30,8 @@ export type StackOptions = {
   readonly redisArgs?: readonly string[];
   /** The address of each part by its name; by default all are on 127.0.0.1 and differ by port. */
   readonly hostOf?: (name: string) => string;
+  /** The directory of certificates, see `makeCertificates`: TLS for clients, and among Redis, Sentinels and instances. */
+  readonly tls?: string;
   readonly launcher?: Launcher;
   /** Hears of what is up and what died, in short lines. */
   readonly say?: (line: string) => void;
@@ -58,7 +61,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await Promise.all(instances.map((instance) => instance.stop()));
   });
   const { sentinels, masterName, secrets } = redis;
-  const { env, main } = options;
+  const { main, tls } = options;
+  const env = { ...(tls === undefined ? {} : { REDIS_TLS_CA_FILE: caFileOf(tls) }), ...options.env };
   for (let i = 1; i <= (options.instances ?? 2); i++) {
     const name = `instance-${i}`;
     const port = await ports.get(name);
@@ -85,7 +89,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     }),
   );
 
-  const nginx = await Nginx.create({ launcher, dir, ports, port: options.port, instances });
+  const nginx = await Nginx.create({ launcher, dir, ports, port: options.port, tls, instances });
   cleanup.use(nginx);
   await start(nginx);
   say(`nginx is up, ${nginx.url}`);

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # What the scripts here have in common: secrets, users, words of a configuration file, and one way to ask Redis. Sourced.
-# SECRETS is the directory of one role, as make-secrets.sh makes it; the script that sources this sets $role.
+# SECRETS is the directory of one role, as make-secrets.sh makes it; the script that sources this sets $role. With TLS, a
+# directory with ca.crt, and for who listens redis.crt and redis.key, there is nothing but TLS, in both directions.
 
 : "${SECRETS:?the directory with the password is not set, see make-secrets.sh}"
 password=$(tr -d '\r\n' <"$SECRETS/password")
@@ -8,6 +9,15 @@ password=$(tr -d '\r\n' <"$SECRETS/password")
 
 # quoted TEXT: as one word of a configuration file.
 quoted() { printf '"%s"' "$(printf %s "$1" | sed 's/[\\"]/\\&/g')"; }
+
+# listen_on PORT: the lines of a configuration file for it. Who has no certificate of its own may come, with a password.
+listen_on() {
+  if [ -z "${TLS:-}" ]; then printf 'port %s\n' "$1"; return; fi
+  printf '%s\n' 'port 0' "tls-port $1" 'tls-replication yes' 'tls-auth-clients no' 'tls-protocols "TLSv1.2 TLSv1.3"' \
+    "tls-ca-cert-file $(quoted "$TLS/ca.crt")" \
+    "tls-cert-file $(quoted "$TLS/redis.crt")" "tls-key-file $(quoted "$TLS/redis.key")" \
+    'tls-ciphers ECDHE+AESGCM:ECDHE+CHACHA20'
+}
 
 # users RULES: the rules of that file with passwords, one user on a line, as "aclfile" takes them. Who is not on the list
 # of users is off. Redis does not start with a rule for a command that it does not know.
@@ -31,8 +41,8 @@ ask() {
   address=$1
   shift
   # The password is in the environment and not an argument, because arguments show in ps.
-  # shellcheck disable=SC2154 # $role is set by who sources this
-  set -- redis-cli --raw --user "$role" -h "${address%:*}" -p "${address##*:}" "$@"
+  # shellcheck disable=SC2154,SC2086 # $role is set by who sources this; no word, or two that have no space
+  set -- redis-cli --raw ${TLS:+--tls --cacert "$TLS/ca.crt"} --user "$role" -h "${address%:*}" -p "${address##*:}" "$@"
   answer=$(REDISCLI_AUTH=$password at_most_1s "$@" 2>/dev/null) || return 0
   printf '%s\n' "$answer" | tr -d '\r'
 }

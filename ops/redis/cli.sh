@@ -10,4 +10,4 @@ role=operator
 address=${1:?cli: host:port is missing}
 shift
 # shellcheck disable=SC2154 # set by ask.sh
-REDISCLI_AUTH=$password exec redis-cli --user "$role" -h "${address%:*}" -p "${address##*:}" "$@"
+REDISCLI_AUTH=$password exec redis-cli ${TLS:+--tls --cacert "$TLS/ca.crt"} --user "$role" -h "${address%:*}" -p "${address##*:}" "$@"

@@ -24,6 +24,7 @@
 #   REDIS_DIR          directory of the data                                                   (/data)
 #   REDIS_MASTER_NAME  items
 #   SECRETS            directory of the role "replication", see make-secrets.sh                (required)
+#   TLS                directory of ca.crt, redis.crt and redis.key: TLS and nothing else      (none)
 #   REDIS_KEY_PREFIX   the service's: its user may touch no key without it                     ("")
 #   REPLICA_PRIORITY   what the node starts with: 0, so that Sentinel does not promote it before the keeper has seen it
 #                      in sync and raised this to 100. A set without a keeper needs 100 here, or it never fails over.
@@ -158,8 +159,9 @@ umask 077
 users "$here/users.acl" >"$dir/users.acl.new"
 mv "$dir/users.acl.new" "$dir/users.acl"
 {
-  printf '%s\n' "include $(quoted "$here/redis.conf")" "port $port" "bind ${REDIS_BIND:-* -::*}" "dir $(quoted "$dir")" \
+  printf '%s\n' "include $(quoted "$here/redis.conf")" "bind ${REDIS_BIND:-* -::*}" "dir $(quoted "$dir")" \
     "replica-announce-ip $ANNOUNCE" "replica-announce-port $port" "replica-priority ${REPLICA_PRIORITY:-0}"
+  listen_on "$port"
   # With a file of their own, the users are not mixed into what CONFIG REWRITE writes, and ACL LOAD reads them anew.
   # shellcheck disable=SC2154 # set by ask.sh
   printf '%s\n' "aclfile $(quoted "$dir/users.acl")" "masteruser $role" "masterauth $password"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Starts one Sentinel. Its file is Sentinel's own once it is written: it holds who is master, who else watches, and at
-# which epoch it voted. A Sentinel that forgets this can vote twice, so keep its directory. Only users and passwords
-# are put in anew at every start.
+# which epoch it voted. A Sentinel that forgets this can vote twice, so keep its directory. Only the port, users and
+# passwords are put in anew at every start.
 #
 #   ANNOUNCE             address under which the others reach it: a name or an IP        (required)
 #   INITIAL_MASTER       host[:port] that is master the first time the set starts        (required)
@@ -13,6 +13,7 @@
 #   DOWN_AFTER_MS        silence after which a node counts as down                        (2000)
 #   FAILOVER_TIMEOUT_MS  a failover that takes longer is given up; retried after twice that (6000)
 #   SECRETS              directory of the role "sentinel", see make-secrets.sh           (required)
+#   TLS                  as for start-redis.sh                                             (none)
 # Further arguments go to redis-sentinel.
 set -eu
 
@@ -39,7 +40,6 @@ if [ ! -s "$file" ]; then
   # Written beside and renamed, so that a kill in between leaves no half of it.
   {
     printf '%s\n' \
-      "port $port" \
       "bind ${SENTINEL_BIND:-* -::*}" \
       "dir $(quoted "$dir")" \
       'protected-mode no' \
@@ -67,7 +67,8 @@ mv "$dir/users.acl.new" "$dir/users.acl"
 # As whom it asks the nodes, and the other Sentinels.
 # shellcheck disable=SC2154 # set by ask.sh
 {
-  grep -vE '^(aclfile|user|requirepass|sentinel (auth|sentinel)-(user|pass)) ' "$file"
+  grep -vE '^(port|tls-[a-z-]+|aclfile|user|requirepass|sentinel (auth|sentinel)-(user|pass)) ' "$file"
+  listen_on "$port"
   printf '%s\n' "aclfile $(quoted "$dir/users.acl")" \
     "sentinel auth-user $name $role" "sentinel auth-pass $name $password" \
     "sentinel sentinel-user $role" "sentinel sentinel-pass $password"

@@ -30,19 +30,21 @@ export function dockerAnswers(): boolean {
   }
 }
 
-/** A directory of API keys; with it, the overlay that needs it is on top. */
-export type Overlays = { readonly keysDir?: string };
+/** Directories of certificates and of API keys; with one, the overlay that needs it is on top. */
+export type Overlays = { readonly tlsDir?: string; readonly keysDir?: string };
 
 /** Reserves names and ports only; `scale` starts it, and `remove` is safe whatever happened in between. */
-export async function defineStack({ keysDir }: Overlays = {}) {
+export async function defineStack({ tlsDir, keysDir }: Overlays = {}) {
   const project = `items-test-${randomBytes(4).toString('hex')}`;
-  const [port, prometheusPort] = await freePorts(2);
+  const [port, prometheusPort, tlsPort] = await freePorts(3);
   // A range that is hardly anybody's: the networks of a stack that runs beside this one must not overlap.
   const dataNetwork = `10.${randomInt(90, 250)}.${randomInt(1, 250)}`;
   const env = {
     ...process.env,
     PORT: String(port),
     PROMETHEUS_PORT: String(prometheusPort),
+    TLS_PORT: String(tlsPort),
+    ...(tlsDir === undefined ? {} : { TLS_DIR: tlsDir }),
     ...(keysDir === undefined ? {} : { KEYS_DIR: keysDir }),
     DATA_NETWORK: dataNetwork,
     // Without the line per request, what went wrong can be found in the logs of a failed test.
@@ -50,7 +52,11 @@ export async function defineStack({ keysDir }: Overlays = {}) {
   };
   const docker = async (...args: string[]) =>
     (await run('docker', args, { cwd: root, env, maxBuffer: 64 * 1024 * 1024 })).stdout.trim();
-  const files = ['docker-compose.yml', ...(keysDir === undefined ? [] : ['docker-compose.keys.yml'])];
+  const files = [
+    'docker-compose.yml',
+    ...(tlsDir === undefined ? [] : ['docker-compose.tls.yml']),
+    ...(keysDir === undefined ? [] : ['docker-compose.keys.yml']),
+  ];
   const compose = (...args: string[]) =>
     docker('compose', '--project-name', project, ...files.flatMap((file) => ['--file', file]), ...args);
 
@@ -92,7 +98,8 @@ export async function defineStack({ keysDir }: Overlays = {}) {
       const ids = (await compose('ps', '--all', '--quiet')).split('\n');
       return JSON.parse(await docker('inspect', ...ids)) as Inspected[];
     },
-    url: `http://127.0.0.1:${port}`,
+    url: tlsDir === undefined ? `http://127.0.0.1:${port}` : `https://127.0.0.1:${tlsPort}`,
+    plainUrl: `http://127.0.0.1:${port}`,
     prometheusUrl: `http://127.0.0.1:${prometheusPort}`,
     docker,
     compose,

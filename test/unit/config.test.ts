@@ -192,7 +192,8 @@ describe('secrets', () => {
   });
 
   test('are in no message about anything else', () => {
-    const secrets = { REDIS_PASSWORD: 'hunter2', SENTINEL_PASSWORD: 'hunter2', REDIS_TLS_CA: 'hunter2' };
+    const secrets = { REDIS_PASSWORD: 'hunter2', SENTINEL_PASSWORD: 'hunter2' };
+    expect(refusal({ ...SENTINELS, REDIS_TLS_CA: 'hunter2' })).toContain('REDIS_TLS_CA');
     expect(refusal({ ...secrets, REDIS_URL: 'http://:hunter2@h', PORT: 'x' })).toContain('PORT');
     expect(refusal({ ...secrets, ...SENTINELS, REDIS_URL: 'redis://:hunter2@h' })).toContain('REDIS_URL');
   });
@@ -235,4 +236,39 @@ describe('without API keys', () => {
 
 test.each(['DURABILITY', 'REDIS_CLUSTER'])('%s is refused as long as it would have no effect', (name) => {
   expect(refusal({ ...SENTINELS, [name]: 'x' })).toBe(`${name} is not supported by this version`);
+});
+
+describe('REDIS_TLS_CA', () => {
+  // An authority of nobody's, until 2126.
+  const CA = `-----BEGIN CERTIFICATE-----
+MIIBeDCCAR+gAwIBAgIUSZOaag4nGwfAH1axc2I2o0QmTK0wCgYIKoZIzj0EAwIw
+ETEPMA0GA1UEAwwGbm9ib2R5MCAXDTI2MTEyMTIxMjYwMFoYDzIxMjYxMDI4MjEy
+NjAwWjARMQ8wDQYDVQQDDAZub2JvZHkwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC
+AASR8guN8YbHv/ZQ5JCL+3rv+rRFX5PFrpNvExBrBpCQ7h6xhHYGhPzWiVcBAmDP
+iZ/b34q0v+MPMhUZdK7Nzdt9o1MwUTAdBgNVHQ4EFgQUWiDjPtPtxOF5Gzdkyy3T
+CyIISXswHwYDVR0jBBgwFoAUWiDjPtPtxOF5Gzdkyy3TCyIISXswDwYDVR0TAQH/
+BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiANOWzjfiMvutbRpJf6YUqWn+TyZK2I
+KYZpX9f5YShdhAIgZh3RK1nIIF1MZ3cw5u8W6fIq6+svHMuxgyK/JeBBdG0=
+-----END CERTIFICATE-----`;
+
+  test('takes one certificate and several', () => {
+    expect(load({ ...SENTINELS, REDIS_TLS_CA: CA }).REDIS_TLS_CA).toBe(CA);
+    expect(load({ ...SENTINELS, REDIS_TLS_CA: `the old one\n${CA}\nthe new one\n${CA}` }).REDIS_TLS_CA).toContain(
+      'new',
+    );
+  });
+
+  test.each([
+    ['garbage', 'hunter2'],
+    ['the path of a file', '/run/tls/ca.crt'],
+    ['a key', CA.replaceAll('CERTIFICATE', 'PRIVATE KEY')],
+    ['a certificate that is cut off', CA.slice(0, -60)],
+    ['a certificate that is broken', CA.replace(/[A-Za-z]{6}\n/, 'AAAAAA\n')],
+    ['one good and one broken', `${CA}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----`],
+    ['one good and one cut off', `${CA}\n-----BEGIN CERTIFICATE-----\nAAAA`],
+  ])('does not take %s', (_, text) => {
+    expect(refusal({ ...SENTINELS, REDIS_TLS_CA: text })).toBe(
+      'REDIS_TLS_CA must be one or more certificates in PEM, and nothing that is broken',
+    );
+  });
 });
