@@ -1,7 +1,14 @@
 // Opens connections to Redis, keeps them at the master, and closes them.
 import { setTimeout } from 'node:timers/promises';
 import { Redis, type RedisOptions } from 'ioredis';
-import { type Address, commonOptions, credentials, type StoreAccess, targetOptions } from './connection-options.ts';
+import {
+  type Address,
+  commonOptions,
+  credentials,
+  type StoreAccess,
+  targetOptions,
+  tlsOptions,
+} from './connection-options.ts';
 
 const REVIVE_AFTER_MS = 100;
 // A view may be a second old at most, so an answer that takes longer than this is no answer.
@@ -49,7 +56,7 @@ export function connectToSentinel(
   const options: RedisOptions & { replyMapping: 'legacy' } = {
     ...commonOptions('sentinel', 0),
     ...A_VIEWS_PATIENCE,
-    ...(access.tlsCa === undefined ? {} : { tls: { ca: access.tlsCa } }),
+    ...tlsOptions(access.tlsCa),
     ...(access.sentinelUsername === undefined ? {} : { username: access.sentinelUsername }),
     ...(access.sentinelPassword === undefined ? {} : { password: access.sentinelPassword }),
     host: address.host,

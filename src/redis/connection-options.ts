@@ -1,6 +1,7 @@
 // Every setting of the Redis client whose default would lose data or hang, and why it is what it is.
 import type { RedisOptions } from 'ioredis';
 import type { ConnectionName } from './connect.ts';
+import { TlsConnector, TlsSentinelConnector } from './tls-connectors.ts';
 
 export type Address = { readonly host: string; readonly port: number };
 
@@ -60,7 +61,8 @@ export function targetOptions({ target, sentinelUsername, sentinelPassword, tlsC
       ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
       ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
       ...(db === '' ? {} : { db: Number(db) }),
-      ...(tlsCa === undefined ? (url.protocol === 'rediss:' ? { tls: {} } : {}) : { tls: { ca: tlsCa } }),
+      ...(url.protocol === 'rediss:' ? { tls: {}, Connector: TlsConnector } : {}),
+      ...tlsOptions(tlsCa),
     };
   }
   return {
@@ -75,8 +77,20 @@ export function targetOptions({ target, sentinelUsername, sentinelPassword, tlsC
     failoverDetector: false,
     ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
-    ...(tlsCa === undefined ? {} : { tls: { ca: tlsCa }, sentinelTLS: { ca: tlsCa }, enableTLSForSentinelMode: true }),
+    ...(tlsCa === undefined
+      ? {}
+      : {
+          tls: { ca: tlsCa },
+          sentinelTLS: { ca: tlsCa },
+          enableTLSForSentinelMode: true,
+          Connector: TlsSentinelConnector,
+        }),
   };
+}
+
+/** How one node is connected to: with TLS when there is an authority. */
+export function tlsOptions(tlsCa: string | undefined): RedisOptions {
+  return tlsCa === undefined ? {} : { tls: { ca: tlsCa }, Connector: TlsConnector };
 }
 
 /** As whom. */

@@ -1,7 +1,7 @@
 // Reads and changes the data nodes of a Sentinel set one by one; only the keeper does.
 import { Redis } from 'ioredis';
 import { leave } from './connect.ts';
-import { commonOptions, credentials, type StoreAccess } from './connection-options.ts';
+import { commonOptions, credentials, type StoreAccess, tlsOptions } from './connection-options.ts';
 
 /** What a node says of itself. */
 export type NodeState = {
@@ -77,7 +77,7 @@ export class SetNodes {
     const client = new Redis({
       ...commonOptions('keeper', 0),
       ...credentials(this.#access),
-      ...(tlsCa === undefined ? {} : { tls: { ca: tlsCa } }),
+      ...tlsOptions(tlsCa),
       host,
       port: Number(port),
       connectTimeout: 500,

@@ -8,14 +8,14 @@ import { Ports } from '../../stack/ports.ts';
 
 export class RedisServer implements AsyncDisposable {
   readonly url: string;
-  readonly #port: number;
+  readonly port: number;
   readonly #ports: Ports;
   readonly #dir: string;
   #process: ChildProcess | undefined;
 
   private constructor(port: number, ports: Ports, dir: string) {
     this.url = `redis://127.0.0.1:${port}`;
-    this.#port = port;
+    this.port = port;
     this.#ports = ports;
     this.#dir = dir;
   }
@@ -32,8 +32,20 @@ export class RedisServer implements AsyncDisposable {
     return server;
   }
 
-  start(): void {
-    const options = { port: this.#port, bind: '127.0.0.1', dir: this.#dir, save: '', appendonly: 'no' };
+  /** With TLS and nothing else when `tls`, the directory of certificates, is given. */
+  start(tls?: string): void {
+    const listen =
+      tls === undefined
+        ? { port: this.port }
+        : {
+            port: 0,
+            'tls-port': this.port,
+            'tls-auth-clients': 'no',
+            'tls-ca-cert-file': join(tls, 'ca.crt'),
+            'tls-cert-file': join(tls, 'redis.crt'),
+            'tls-key-file': join(tls, 'redis.key'),
+          };
+    const options = { ...listen, bind: '127.0.0.1', dir: this.#dir, save: '', appendonly: 'no' };
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
     this.#process = spawn('redis-server', args, { stdio: 'ignore' });
   }
