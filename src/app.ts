@@ -25,6 +25,7 @@ import { problemPages } from './http/problem-pages.ts';
 import { installProtocolChecks } from './http/protocol-errors.ts';
 import { type ReadDeps, readRoutes } from './http/read-routes.ts';
 import { requestIdOf } from './http/request-headers.ts';
+import { installRateLimit, type RateLimit } from './http/rate-limit.ts';
 import { installRequestLog, recordRequest } from './http/request-log.ts';
 import { saveRoute } from './http/save-route.ts';
 import { type StatsDeps, statsRoute } from './http/stats-route.ts';
@@ -47,6 +48,8 @@ export type AppDeps = BatchDeps &
     readonly corsOrigins: '*' | readonly string[] | null;
     /** Null where nobody is asked for a key. */
     readonly keys: KeyCheck | null;
+    /** Null where clients may send as much as they like. */
+    readonly rateLimit: RateLimit | null;
   };
 
 /** What an application needs that only operators' tools talk to. */
@@ -57,6 +60,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = fastify(serverOptions(deps));
   const addAllowedMethods = await prepare(app, deps, deps.corsOrigins);
   installAuthentication(app, deps);
+  installRateLimit(app, deps.rateLimit);
   installJsonBody(app);
   await app.register(saveRoute, deps);
   await app.register(batchRoute, deps);
@@ -81,6 +85,7 @@ export async function buildStreamApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = fastify({ ...serverOptions(deps), http2: true } as FastifyServerOptions);
   const addAllowedMethods = await prepare(app, deps, deps.corsOrigins);
   installAuthentication(app, deps);
+  installRateLimit(app, deps.rateLimit);
   installJsonBody(app);
   await app.register(batchRoute, deps);
   addAllowedMethods();

@@ -38,6 +38,9 @@ export function findContradiction(config: Config): string | null {
   if (config.METRICS_PORT !== undefined && config.METRICS_PORT !== 0 && config.METRICS_PORT === config.PORT) {
     return 'METRICS_PORT and PORT are the same: leave METRICS_PORT unset or give it a port of its own';
   }
+  if (config.RATE_LIMIT_BURST !== undefined && config.RATE_LIMIT_PER_SECOND === undefined) {
+    return 'RATE_LIMIT_BURST is set and RATE_LIMIT_PER_SECOND is not: set both or neither';
+  }
   if (config.API_KEYS_FILE !== undefined && config.AUTH === 'off') {
     return 'API_KEYS_FILE and AUTH=off are both set: set one of them';
   }

@@ -78,6 +78,19 @@ export const settingsSchema = z.object({
   MAX_FEED_CONSUMERS: integer(0, 10_000)
     .prefault('100')
     .describe('Consumers of the feed at one instance; one more is answered 503.'),
+  RATE_LIMIT_PER_SECOND: integer(1, 1_000_000)
+    .optional()
+    .describe(
+      'Requests, and items of batches and streams, that one client may send to an instance in a second: the client of the API key, else the address. Unset: any number.',
+    ),
+  RATE_LIMIT_BURST: integer(1, 10_000_000)
+    .optional()
+    .describe('How many of them at once. Unset: as many as in two seconds.'),
+  MAX_REQUESTS_PER_CLIENT: integer(1, 100_000)
+    .optional()
+    .describe(
+      'Requests of one client that an instance works on at a time; one more is answered 429. Unset: any number.',
+    ),
   PARTITIONS: integer(1, 256).prefault('16').describe('Logs that the items are spread over. Fixed once data exists.'),
   INDEX_BUCKETS: integer(1, 65_536)
     .prefault('2048')

@@ -15,6 +15,7 @@ import { createMetrics, type Metrics } from './observability/metrics.ts';
 import { Readiness } from './observability/readiness.ts';
 import { watchStore } from './observability/store-watch.ts';
 import { openKeys } from './open-keys.ts';
+import { openRateLimit } from './open-rate-limit.ts';
 import type { StoreAccess } from './redis/connection-options.ts';
 import { LOCK_OUTCOMES } from './redis/content-locks.ts';
 import { UNCONFIRMED_REASONS } from './redis/faults.ts';
@@ -100,6 +101,7 @@ export async function start(
     servesMetrics: config.METRICS_PORT === undefined,
     corsOrigins: config.CORS_ORIGINS ?? null,
     keys: access?.keys ?? null,
+    rateLimit: openRateLimit(config, nowMs),
     version,
     docsAssets: readDocsAssets(),
   };

@@ -4,7 +4,10 @@ import type { Scope } from '../access/api-key.ts';
 import { ANONYMOUS } from '../access/key-file.ts';
 import type { Caller, KeyCheck } from '../access/keyring.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import { MAX_TRACKED_CLIENTS, WRONG_KEYS_BURST, WRONG_KEYS_PER_SECOND } from './limits.ts';
 import { ProblemError } from './problems.ts';
+import { networkOf, tooMany } from './rate-limit.ts';
+import { TokenBuckets } from './token-buckets.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -24,6 +27,8 @@ const UNAUTHORIZED = 'a valid API key is needed: Authorization: Bearer <key>';
 export type AuthenticationDeps = {
   readonly keys: Pick<KeyCheck, 'callerOf'> | null;
   readonly metrics: Pick<Metrics, 'httpAuthentications'>;
+  /** Monotonic. */
+  readonly nowMs: () => number;
 };
 
 /**
@@ -32,10 +37,15 @@ export type AuthenticationDeps = {
  */
 export function installAuthentication(
   app: FastifyInstance,
-  { keys, metrics: { httpAuthentications } }: AuthenticationDeps,
+  { keys, metrics: { httpAuthentications }, nowMs }: AuthenticationDeps,
 ): void {
   app.decorateRequest('caller', null);
   if (keys === null) return;
+  const wrongKeys = new TokenBuckets({
+    perSecond: WRONG_KEYS_PER_SECOND,
+    burst: WRONG_KEYS_BURST,
+    maxKeys: MAX_TRACKED_CLIENTS,
+  });
   app.addHook('onRequest', (request, _reply, done) => {
     const { scope } = request.routeOptions.config;
     if (scope === undefined) {
@@ -45,7 +55,10 @@ export function installAuthentication(
     request.caller = keys.callerOf(request.headers.authorization);
     if (request.caller === null) {
       httpAuthentications.inc({ outcome: 'refused' });
-      done(new ProblemError('unauthorized', UNAUTHORIZED, { headers: CHALLENGE }));
+      // Behind the check and not before it: else whoever shares an address could lock the others out. A hash takes 1 µs.
+      const { waitMs } = wrongKeys.take(networkOf(request.ip), nowMs());
+      if (waitMs > 0) done(tooMany('too many requests without a valid API key', Math.ceil(waitMs / 1_000)));
+      else done(new ProblemError('unauthorized', UNAUTHORIZED, { headers: CHALLENGE }));
     } else if (request.caller.scopes.has(scope)) {
       httpAuthentications.inc({ outcome: 'accepted' });
       done();

@@ -42,7 +42,7 @@ export async function batchRoute(app: FastifyInstance, deps: BatchDeps): Promise
     '/v1/items/batch',
     {
       bodyLimit: MAX_BATCH_BODY_BYTES,
-      config: { scope: 'items:write', statusCodes: [200, 207, 400, 401, 403, 413, 415, 422, 500, 503] },
+      config: { scope: 'items:write', statusCodes: [200, 207, 400, 401, 403, 413, 415, 422, 429, 500, 503] },
       onRequest: async (request, reply) => {
         if (isNdjson(request)) return;
         const bytes = Number(request.headers['content-length'] ?? MAX_BATCH_BODY_BYTES);

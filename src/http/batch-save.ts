@@ -51,7 +51,14 @@ export class BatchSave {
       done(this.#failed(error as Error, 'invalid'));
       return;
     }
-    this.#submit(content, index, done);
+    const { rateLimit } = this.#deps;
+    // A stream is slowed down; a batch is over soon, and its client owes for what it had too much.
+    if (rateLimit !== null && this.#options.mode === 'stream') {
+      void rateLimit.pace(this.#request).then(() => this.#submit(content, index, done));
+    } else {
+      rateLimit?.charge(this.#request);
+      this.#submit(content, index, done);
+    }
   }
 
   /** A long stream may outlive its key: what comes after that is refused line by line. */

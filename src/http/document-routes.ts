@@ -58,5 +58,6 @@ export async function documentRoutes(app: FastifyInstance, { version, docsAssets
     '/docs/swagger-ui-bundle.js': fixedAnswer(script, docsAssets['swagger-ui-bundle.js']),
     '/docs/favicon-32x32.png': fixedAnswer('image/png', docsAssets['favicon-32x32.png']),
   };
-  for (const [url, answer] of Object.entries(answers)) app.get(url, { config: { statusCodes: [200, 304] } }, answer);
+  for (const [url, answer] of Object.entries(answers))
+    app.get(url, { config: { statusCodes: [200, 304, 429] } }, answer);
 }

@@ -11,7 +11,7 @@ export type EraseDeps = { readonly erasure: ItemErasure; readonly metrics: Metri
 export async function eraseRoute(app: FastifyInstance, { erasure, metrics }: EraseDeps): Promise<void> {
   app.delete<{ Params: { id: string } }>(
     '/v1/items/:id',
-    { config: { scope: 'items:delete', statusCodes: [204, 401, 403, 404, 500, 503] } },
+    { config: { scope: 'items:delete', statusCodes: [204, 401, 403, 404, 429, 500, 503] } },
     async (request, reply) => {
       let outcome: EraseMetricOutcome = 'failed';
       try {

@@ -49,7 +49,7 @@ export async function feedRoute(app: FastifyInstance, deps: FeedDeps): Promise<v
 
   app.get(
     '/v1/items/feed',
-    { config: { scope: 'items:read', statusCodes: [401, 403, 422, 500, 503], isEndless: true } },
+    { config: { scope: 'items:read', statusCodes: [401, 403, 422, 429, 500, 503], isEndless: true } },
     async (request, reply) => {
       const from = readStart(request, partitions);
       void reply.headers({

@@ -13,6 +13,11 @@ export const MAX_STREAMS = 16;
 export const MAX_STREAM_WINDOW_BYTES = 4_194_304;
 /** nginx passes on at most four header buffers of 8 KiB. */
 export const MAX_HEADER_BYTES = 32_768;
+/** Clients that are remembered for their limits, at about 100 bytes each. */
+export const MAX_TRACKED_CLIENTS = 100_000;
+/** Wrong keys from one address that are answered 401; more are answered 429. */
+export const WRONG_KEYS_PER_SECOND = 5;
+export const WRONG_KEYS_BURST = 50;
 /** Time to receive the head of a request. */
 export const HEADERS_TIMEOUT_MS = 10_000;
 /** Time to receive a whole request, but for a body of lines. */

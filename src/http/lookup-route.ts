@@ -15,7 +15,7 @@ export type LookupDeps = { readonly store: Pick<ItemStore, 'lookup'> };
 export async function lookupRoute(app: FastifyInstance, { store }: LookupDeps): Promise<void> {
   app.post<{ Body: string | undefined }>(
     '/v1/items/lookup',
-    { config: { scope: 'items:read', statusCodes: [200, 400, 401, 403, 404, 413, 415, 422, 500, 503] } },
+    { config: { scope: 'items:read', statusCodes: [200, 400, 401, 403, 404, 413, 415, 422, 429, 500, 503] } },
     async (request) => {
       const content = readContent(request.body);
       const compared = { kind: content.kind, canonical: content.text, sha256: hash('sha256', content.text) };

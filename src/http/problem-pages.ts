@@ -17,7 +17,7 @@ export async function problemPages(app: FastifyInstance): Promise<void> {
   const pages = new Map<string, FixedAnswer>(codes.map((code) => [code, fixedAnswer(HTML, pageOf(code), HEADERS)]));
   app.get<{ Params: { slug: string } }>(
     '/problems/:slug',
-    { config: { statusCodes: [...STATUS_CODES, 404] } },
+    { config: { statusCodes: [...STATUS_CODES, 404, 429] } },
     (request, reply) => {
       const answer = pages.get(request.params.slug);
       if (answer === undefined) throw new ProblemError('not-found', 'no problem has this name');

@@ -70,6 +70,12 @@ export const PROBLEMS = {
     title: 'Idempotency key reused',
     advice: 'This Idempotency-Key was used for another content within 24 hours. Use a new key for each content.',
   },
+  'rate-limited': {
+    status: 429,
+    title: 'Too many requests',
+    advice:
+      'This client sends more than it may. Send the same request again after the time in Retry-After, and fewer of them at a time.',
+  },
   'headers-too-large': { status: 431, title: 'Headers too large', advice: 'Send fewer or shorter headers.' },
   'internal-error': {
     status: 500,
@@ -161,6 +167,7 @@ export const RETRYABLE: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   'draining',
   'not-ready',
   'storage-full',
+  'rate-limited',
   'bad-gateway',
   'gateway-timeout',
 ]);

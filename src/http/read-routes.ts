@@ -18,7 +18,7 @@ export type ReadDeps = {
 export async function readRoutes(app: FastifyInstance, { store, partitions }: ReadDeps): Promise<void> {
   app.get<{ Params: { id: string } }>(
     '/v1/items/:id',
-    { config: { scope: 'items:read', statusCodes: [200, 304, 401, 403, 404, 500, 503] } },
+    { config: { scope: 'items:read', statusCodes: [200, 304, 401, 403, 404, 429, 500, 503] } },
     async (request, reply) => {
       const position = parseItemId(request.params.id);
       const item = position && (await store.find(position));
@@ -29,7 +29,7 @@ export async function readRoutes(app: FastifyInstance, { store, partitions }: Re
 
   app.get(
     '/v1/items',
-    { config: { scope: 'items:read', statusCodes: [200, 304, 401, 403, 422, 500, 503] } },
+    { config: { scope: 'items:read', statusCodes: [200, 304, 401, 403, 422, 429, 500, 503] } },
     async (request, reply) => {
       const { limit, cursor, order } = parseQuery(listQuery, request.query);
       const page = await store.list(startOf(cursor, order, partitions), limit);

@@ -6,6 +6,7 @@ import type { SaveOutcome, SaveRequest, Waiter } from '../items/pending-save.ts'
 import type { RequestToken } from '../items/request-token.ts';
 import { sourceOf } from './authentication.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { RateLimit } from './rate-limit.ts';
 import { attemptIdOf, idempotencyKeyOf } from './request-headers.ts';
 
 /** What every route that saves needs. */
@@ -16,6 +17,8 @@ export type SaveDeps = {
   readonly metrics: Metrics;
   /** Null where nobody is asked for a key. */
   readonly keys: Pick<KeyCheck, 'isStillValid'> | null;
+  /** Null where clients may send as much as they like. */
+  readonly rateLimit: RateLimit | null;
   readonly saveDeadlineMs: number;
   readonly isTrustedProxy: (address: string | undefined) => boolean;
   /** Monotonic. */

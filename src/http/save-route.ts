@@ -15,7 +15,7 @@ export async function saveRoute(app: FastifyInstance, deps: SaveDeps): Promise<v
   app.post<{ Body: string | undefined }>(
     '/v1/items',
     {
-      config: { scope: 'items:write', statusCodes: [200, 201, 400, 401, 403, 409, 413, 415, 422, 500, 503, 507] },
+      config: { scope: 'items:write', statusCodes: [200, 201, 400, 401, 403, 409, 413, 415, 422, 429, 500, 503, 507] },
       errorHandler(error, request) {
         // Whatever goes wrong before there is a save is wrong with the request.
         if (request.saveLog === null) {

@@ -8,7 +8,7 @@ export type StatsDeps = { readonly store: ItemCounter };
 export async function statsRoute(app: FastifyInstance, { store }: StatsDeps): Promise<void> {
   app.get(
     '/v1/stats',
-    { config: { scope: 'items:read', statusCodes: [200, 401, 403, 500, 503] } },
+    { config: { scope: 'items:read', statusCodes: [200, 401, 403, 429, 500, 503] } },
     async (_request, reply) => reply.header('cache-control', 'no-store').send(await store.counts()),
   );
 }

@@ -27,6 +27,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   runtime: {
     ours: [
       'open-keys',
+      'open-rate-limit',
       'app',
       'config',
       'config-checks',
@@ -42,6 +43,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   // Its files but the entry and the runtime are its domain, and name types of the adapter only.
   keeper: { ours: ['app', 'config', 'entry', 'observability', 'redis', 'url-of'], packages: ['prom-client'] },
+  'open-rate-limit': { ours: ['http', 'config'], packages: [] },
   'open-keys': { ours: ['access', 'config', 'observability'], packages: [] },
   'url-of': { ours: [], packages: ['fastify'] },
   entry: { ours: ['config', 'observability'], packages: ['close-with-grace'] },

@@ -13,6 +13,8 @@ const NUMBERS: readonly [name: keyof ReturnType<typeof load>, min: number, max: 
   ['LOCK_WAIT_MS', 0, 60_000],
   ['SAVE_DEADLINE_MS', 100, 300_000],
   ['MAX_PENDING_SAVES', 1, 1_000_000],
+  ['RATE_LIMIT_PER_SECOND', 1, 1_000_000],
+  ['MAX_REQUESTS_PER_CLIENT', 1, 100_000],
   ['PARTITIONS', 1, 256],
   ['INDEX_BUCKETS', 1, 65_536],
   ['SHUTDOWN_GRACE_MS', 100, 600_000],

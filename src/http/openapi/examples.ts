@@ -45,6 +45,7 @@ const OCCURRENCES: Readonly<Record<ProblemCode, Occurrence>> = {
     members: { errors: [{ pointer: '/content', detail: 'must not be empty' }] },
   },
   'idempotency-key-reused': { detail: 'this Idempotency-Key was used for another content' },
+  'rate-limited': { detail: 'too many requests and items from this client' },
   'headers-too-large': { detail: 'the request cannot be read', instance: '/' },
   'internal-error': { detail: 'an unexpected error occurred' },
   'bad-gateway': { detail: 'No instance could be reached. Sending the request again is safe.', instance: '/' },

@@ -34,6 +34,17 @@ export const HEADERS = {
     .string()
     .regex(/^Bearer realm="items"/)
     .meta({ description: 'What is asked for (RFC 6750, section 3).' }),
+  'RateLimit-Policy': z
+    .string()
+    .regex(/^"default";q=\d+;w=\d+$/)
+    .meta({
+      description:
+        'Where the instance limits its clients: a client may send q requests and items at once, and as many in every w seconds (draft-ietf-httpapi-ratelimit-headers-10).',
+    }),
+  RateLimit: z
+    .string()
+    .regex(/^"default";r=\d+;t=\d+$/)
+    .meta({ description: 'How many are left to the client now (r), and in how many seconds there are more (t).' }),
   'Idempotent-Replayed': z
     .literal('true')
     .meta({ description: 'An earlier request with this Idempotency-Key saved the item.' }),
@@ -42,12 +53,12 @@ export const HEADERS = {
 
 export type HeaderName = keyof typeof HEADERS;
 
-/** The headers of one kind of answer. X-Request-Id comes with all of them. */
+/** The headers of one kind of answer. X-Request-Id comes with all of them, and the limits where there are some. */
 export function headersOf(always: readonly HeaderName[], sometimes: readonly HeaderName[] = []) {
   return z.object(
     Object.fromEntries([
       ...(['X-Request-Id', ...always] as const).map((name) => [name, HEADERS[name]]),
-      ...sometimes.map((name) => [name, HEADERS[name].optional()]),
+      ...(['RateLimit-Policy', 'RateLimit', ...sometimes] as const).map((name) => [name, HEADERS[name].optional()]),
     ]),
   );
 }

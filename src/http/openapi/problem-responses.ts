@@ -11,6 +11,7 @@ const ALWAYS = [
   'bad-request',
   'request-timeout',
   'uri-too-long',
+  'rate-limited',
   'headers-too-large',
   'internal-error',
   'bad-gateway',
