@@ -1,8 +1,9 @@
 // Reads the items of a batch that came as one JSON body.
 import { z } from 'zod';
 import type { Content } from '../items/content.ts';
+import { exceeds } from '../items/json-bounds.ts';
 import { contentOf, readJson } from './item-body.ts';
-import { MAX_BATCH_ITEMS } from './limits.ts';
+import { MAX_BATCH_ITEMS, MAX_BATCH_VALUES } from './limits.ts';
 import { ProblemError } from './problems.ts';
 import { parseBody } from './validation.ts';
 
@@ -26,6 +27,12 @@ const ITEM_POINTER = /^\/items\/\d+/;
  * Throws such a problem, or a `malformed-json` one, when it is the body around the items that is wrong.
  */
 export function readBatch(text: string | undefined): (() => Content)[] {
+  if (text !== undefined && exceeds(text, { values: MAX_BATCH_VALUES, canonicalBytes: Infinity })) {
+    throw new ProblemError(
+      'payload-too-large',
+      `the items must have at most ${MAX_BATCH_VALUES} values in all; more can be sent as application/x-ndjson`,
+    );
+  }
   const { value, faults } = readJson(text, ITEM_DEPTH);
   const { items } = parseBody(batchBody, value);
   const faultsByItem = Map.groupBy(faults, ({ pointer }) => ITEM_POINTER.exec(pointer)?.[0] ?? '');

@@ -1,6 +1,7 @@
 // Reads an item as a client posts it.
 import { z } from 'zod';
-import { type Content, contentFrom } from '../items/content.ts';
+import { type Content, contentFrom, MAX_CONTENT_BYTES, TOO_LARGE } from '../items/content.ts';
+import { exceeds } from '../items/json-bounds.ts';
 import { type JsonFault, type ParsedJson, parseJson } from '../items/strict-json.ts';
 import { ProblemError } from './problems.ts';
 import { parseBody } from './validation.ts';
@@ -22,6 +23,7 @@ export const itemBody = z.strictObject(
 export function readContent(text: string | undefined): Content {
   const plain = plainContent(text ?? '');
   if (plain !== null) return plain;
+  refuseTooLarge(text ?? '');
   const { value, faults } = readJson(text);
   return contentOf(value, faults);
 }
@@ -51,6 +53,18 @@ export function contentOf(item: unknown, faults: readonly JsonFault[], at = ''):
   return parseBody(itemBody, item, at).content;
 }
 
+/** `{"content":…}` around the largest content. */
+const MAX_ITEM_BYTES = MAX_CONTENT_BYTES + 12;
+
+/** Refuses what cannot be a content whatever else is found in it, before it is looked at more closely, see `exceeds`. */
+function refuseTooLarge(text: string): void {
+  if (text.length <= MAX_ITEM_BYTES) return;
+  if (!exceeds(text, { values: Infinity, canonicalBytes: MAX_ITEM_BYTES })) return;
+  const pointer = BEFORE_VALUE.test(text) ? '/content' : '';
+  throw new ProblemError('validation-failed', 'the item is too large', { errors: [{ pointer, detail: TOO_LARGE }] });
+}
+
+const BEFORE_VALUE = /^[ \t\n\r]*\{[ \t\n\r]*"content"[ \t\n\r]*:/;
 // One way to match only, so it takes linear time whatever the text is.
 const BEFORE_TEXT = /^[ \t\n\r]*\{[ \t\n\r]*"content"[ \t\n\r]*:[ \t\n\r]*(?=")/;
 const BEHIND_TEXT = /^[ \t\n\r]*\}[ \t\n\r]*$/;

@@ -5,6 +5,8 @@ export const MAX_BODY_BYTES = 409_600;
 /** 1,000 items of 8 KB, which is what most batches stay far below. Larger ones go as lines. */
 export const MAX_BATCH_BODY_BYTES = 8_388_608;
 export const MAX_BATCH_ITEMS = 1_000;
+/** Members, elements, objects and arrays in one JSON batch: one for every 16 bytes of the largest. 8 MB of `[],[],…` held the process for 2.5 s. */
+export const MAX_BATCH_VALUES = 524_288;
 /** The bodies of all JSON batches that an instance has at a time: each takes its size a few times over while it is read. */
 export const MAX_BATCH_BODIES_BYTES = 67_108_864;
 /** Bodies of lines that an instance reads at a time. They share a window, so more of them would only be slower each. */

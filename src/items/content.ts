@@ -5,6 +5,8 @@ import type { ContentValue } from './json-value.ts';
 
 /** The most bytes that a content may take in UTF-8, a JSON value in its canonical form. */
 export const MAX_CONTENT_BYTES = 65_536;
+/** What a client is told whose content takes more. */
+export const TOO_LARGE = `must take at most ${MAX_CONTENT_BYTES} bytes in UTF-8`;
 
 /**
  * A content as it is stored. `kind` is part of its identity: a string and a JSON value are never the same content. `text`
@@ -67,7 +69,7 @@ function contentFault(text: string): string | null {
   if (!text.isWellFormed()) return 'must be well-formed Unicode (it has a lone surrogate)';
   // UTF-8 never takes fewer bytes than a string has UTF-16 units, so most texts need no second pass.
   if (text.length > MAX_CONTENT_BYTES || Buffer.byteLength(text) > MAX_CONTENT_BYTES) {
-    return `must take at most ${MAX_CONTENT_BYTES} bytes in UTF-8`;
+    return TOO_LARGE;
   }
   return null;
 }

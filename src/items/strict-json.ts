@@ -1,5 +1,6 @@
 // Parses JSON and finds what in it has no exact canonical form.
 import { changedNumber } from './exact-number.ts';
+import { endOfString } from './json-bounds.ts';
 import { pointerTo } from './json-pointer.ts';
 import type { JsonValue } from './json-value.ts';
 
@@ -28,7 +29,6 @@ export function parseJson(text: string, itemDepth = 0): ParsedJson {
 }
 
 const QUOTE = '"'.charCodeAt(0);
-const BACKSLASH = '\\'.charCodeAt(0);
 const COMMA = ','.charCodeAt(0);
 const MINUS = '-'.charCodeAt(0);
 const [ZERO, NINE] = ['0'.charCodeAt(0), '9'.charCodeAt(0)];
@@ -104,15 +104,6 @@ function findFaults(text: string, itemDepth: number): JsonFault[] {
     }
   }
   return faults;
-}
-
-/** Where the string that begins at `start` is over. Linear: each backslash is looked at once. */
-function endOfString(text: string, start: number): number {
-  for (let end = text.indexOf('"', start + 1); ; end = text.indexOf('"', end + 1)) {
-    let backslashes = 0;
-    while (text.charCodeAt(end - 1 - backslashes) === BACKSLASH) backslashes++;
-    if (backslashes % 2 === 0) return end + 1;
-  }
 }
 
 function stringIn(text: string, start: number, end: number): string {

