@@ -153,6 +153,8 @@ function serverOptions({ logger, metrics, readiness, isTrustedProxy }: OpsDeps):
       headersTimeout: limits.HEADERS_TIMEOUT_MS,
       // `installProtocolChecks` does it.
       requireHostHeader: false,
+      // Otherwise the first Host, Authorization or Content-Type counts here, and for a proxy maybe the last one.
+      joinDuplicateHeaders: true,
     },
     // An overlong id is an id that no item has; the router's own limit (100) would answer it past all hooks.
     routerOptions: { maxParamLength: limits.MAX_HEADER_BYTES },

@@ -1,4 +1,5 @@
 // Answers, as problems, the requests that Node would answer by itself without one.
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Logger } from '../observability/logger.ts';
@@ -13,9 +14,8 @@ export function installProtocolChecks(app: FastifyInstance, logger: Logger): voi
   const latest = new WeakMap<Socket, FastifyReply>();
   app.addHook('onRequest', ({ raw }, reply, done) => {
     latest.set(raw.socket, reply);
-    // RFC 9112, section 3.2. Node's own check (`requireHostHeader`) is off: its answer has no body and no request id.
-    const hasNoHost = raw.headers.host === undefined && raw.httpVersion === '1.1';
-    done(hasNoHost ? new ProblemError('bad-request', 'the request has no Host header') : undefined);
+    const fault = framingFault(raw);
+    done(fault === null ? undefined : new ProblemError('bad-request', fault, { headers: { connection: 'close' } }));
   });
   // RFC 9110, section 10.1.1, lets a server ignore an expectation that it does not know.
   app.server.on('checkExpectation', (request, response) => void app.server.emit('request', request, response));
@@ -25,6 +25,21 @@ export function installProtocolChecks(app: FastifyInstance, logger: Logger): voi
   };
   // In place of Fastify's own.
   app.server.removeAllListeners('clientError').on('clientError', unreadableRequestHandler(logger, isAnswered));
+}
+
+/**
+ * What Node lets pass and whoever stands in front of it may read otherwise (RFC 9112, sections 3.2, 6.1 and 6.3), or
+ * null. Node's own check of the host (`requireHostHeader`) is off: its answer has no body and no request id.
+ */
+function framingFault({ headers, httpVersion }: IncomingMessage): string | null {
+  const { host } = headers;
+  if (host === undefined && httpVersion === '1.1') return 'the request has no Host header';
+  // Two of them are joined with a comma.
+  if (host?.includes(',')) return 'the request has more than one Host header';
+  const coding = headers['transfer-encoding'];
+  if (coding === undefined) return null;
+  if (httpVersion === '1.0') return 'HTTP/1.0 has no Transfer-Encoding';
+  return coding.toLowerCase() === 'chunked' ? null : 'the only transfer coding is chunked, once';
 }
 
 /**
