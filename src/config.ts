@@ -78,6 +78,13 @@ export const settingsSchema = z.object({
   MAX_FEED_CONSUMERS: integer(0, 10_000)
     .prefault('100')
     .describe('Consumers of the feed at one instance; one more is answered 503.'),
+  AUDIT_LOG: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'File to which a line is added for each save, erasure and refused key: who, which content, what came of it. Unset: none.',
+    ),
   RATE_LIMIT_PER_SECOND: integer(1, 1_000_000)
     .optional()
     .describe(

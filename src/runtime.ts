@@ -14,6 +14,7 @@ import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics } from './observability/metrics.ts';
 import { Readiness } from './observability/readiness.ts';
 import { watchStore } from './observability/store-watch.ts';
+import { openAudit } from './open-audit.ts';
 import { openKeys } from './open-keys.ts';
 import { openRateLimit } from './open-rate-limit.ts';
 import type { StoreAccess } from './redis/connection-options.ts';
@@ -73,6 +74,8 @@ export async function start(
   });
   const access = config.API_KEYS_FILE === undefined ? null : openKeys(config.API_KEYS_FILE, metrics, logger);
   if (access !== null) undo.defer(access.stop);
+  const auditLog = openAudit(config, metrics, logger);
+  undo.defer(async () => auditLog?.close());
   const readiness = new Readiness(STORE_LOST_AFTER_MS);
   const store = openStore(storeSettings(config), observeStore(metrics, logger), hooks);
   undo.defer(() => store.close(0));
@@ -101,6 +104,7 @@ export async function start(
     servesMetrics: config.METRICS_PORT === undefined,
     corsOrigins: config.CORS_ORIGINS ?? null,
     keys: access?.keys ?? null,
+    auditLog,
     rateLimit: openRateLimit(config, nowMs),
     version,
     docsAssets: readDocsAssets(),
@@ -126,7 +130,10 @@ export async function start(
   return {
     url: urlOf(app),
     opsUrl: ops && urlOf(ops),
-    close: () => shutDown(parts, config.SHUTDOWN_GRACE_MS, logger),
+    async close() {
+      await shutDown(parts, config.SHUTDOWN_GRACE_MS, logger);
+      await auditLog?.close();
+    },
   };
 }
 

@@ -3,7 +3,9 @@ import type { FastifyInstance } from 'fastify';
 import type { Scope } from '../access/api-key.ts';
 import { ANONYMOUS } from '../access/key-file.ts';
 import type { Caller, KeyCheck } from '../access/keyring.ts';
+import type { AuditLog } from '../observability/audit-log.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import { audit } from './audit.ts';
 import { MAX_TRACKED_CLIENTS, WRONG_KEYS_BURST, WRONG_KEYS_PER_SECOND } from './limits.ts';
 import { ProblemError } from './problems.ts';
 import { networkOf, tooMany } from './rate-limit.ts';
@@ -27,6 +29,8 @@ const UNAUTHORIZED = 'a valid API key is needed: Authorization: Bearer <key>';
 export type AuthenticationDeps = {
   readonly keys: Pick<KeyCheck, 'callerOf'> | null;
   readonly metrics: Pick<Metrics, 'httpAuthentications'>;
+  /** Null where none is kept. */
+  readonly auditLog: AuditLog | null;
   /** Monotonic. */
   readonly nowMs: () => number;
 };
@@ -37,7 +41,7 @@ export type AuthenticationDeps = {
  */
 export function installAuthentication(
   app: FastifyInstance,
-  { keys, metrics: { httpAuthentications }, nowMs }: AuthenticationDeps,
+  { keys, metrics: { httpAuthentications }, nowMs, auditLog }: AuthenticationDeps,
 ): void {
   app.decorateRequest('caller', null);
   if (keys === null) return;
@@ -57,13 +61,19 @@ export function installAuthentication(
       httpAuthentications.inc({ outcome: 'refused' });
       // Behind the check and not before it: else whoever shares an address could lock the others out. A hash takes 1 µs.
       const { waitMs } = wrongKeys.take(networkOf(request.ip), nowMs());
-      if (waitMs > 0) done(tooMany('too many requests without a valid API key', Math.ceil(waitMs / 1_000)));
-      else done(new ProblemError('unauthorized', UNAUTHORIZED, { headers: CHALLENGE }));
+      if (waitMs > 0) {
+        // Not audited: whoever comes so fast would fill the disk.
+        done(tooMany('too many requests without a valid API key', Math.ceil(waitMs / 1_000)));
+      } else {
+        audit(auditLog, request, { event: 'authentication', outcome: 'refused' });
+        done(new ProblemError('unauthorized', UNAUTHORIZED, { headers: CHALLENGE }));
+      }
     } else if (request.caller.scopes.has(scope)) {
       httpAuthentications.inc({ outcome: 'accepted' });
       done();
     } else {
       httpAuthentications.inc({ outcome: 'forbidden' });
+      audit(auditLog, request, { event: 'authentication', outcome: 'forbidden' });
       const challenge = `${CHALLENGE['www-authenticate']}, error="insufficient_scope", scope="${scope}"`;
       const headers = { 'www-authenticate': challenge };
       done(new ProblemError('forbidden', `this API key does not have the scope ${scope}`, { headers }));

@@ -5,6 +5,7 @@ import { ServiceFailure } from '../items/errors.ts';
 import type { SaveOutcome, SaveRequest, Waiter } from '../items/pending-save.ts';
 import { itemTokens } from '../items/request-token.ts';
 import type { SaveMetricOutcome } from '../observability/metrics.ts';
+import { auditSave } from './audit.ts';
 import { type BatchResult, BatchTally, failureResult, resultOf } from './batch-result.ts';
 import { toProblem } from './error-handler.ts';
 import type { Preferences } from './prefer.ts';
@@ -79,7 +80,7 @@ export class BatchSave {
       done(this.#failed(error as Error, 'failed'));
       return;
     }
-    const item = new ItemSave(this, nowMs(), done);
+    const item = new ItemSave(this, wanted.key.hex, nowMs(), done);
     try {
       submit(wanted, item);
     } catch (error) {
@@ -87,21 +88,22 @@ export class BatchSave {
     }
   }
 
-  /** The result of a save that was handed to the queue at `startedMs`. */
-  settled(result: SaveOutcome, startedMs: number): BatchResult {
+  /** The result of a save of the content with this digest that was handed to the queue at `startedMs`. */
+  settled(result: SaveOutcome, digest: string, startedMs: number): BatchResult {
     const outcome = result.kind === 'key_reused' ? 'rejected' : result.kind;
-    this.#measure(outcome, startedMs);
+    this.#record(outcome, digest, startedMs, result);
     this.#count(outcome);
     return resultOf(result, this.#options.form);
   }
 
-  failed(error: Error, startedMs: number): BatchResult {
-    this.#measure('failed', startedMs);
+  failed(error: Error, digest: string, startedMs: number): BatchResult {
+    this.#record('failed', digest, startedMs);
     return this.#failed(error, 'failed');
   }
 
-  #measure(outcome: SaveMetricOutcome, startedMs: number): void {
-    const { metrics, nowMs } = this.#deps;
+  #record(outcome: SaveMetricOutcome, digest: string, startedMs: number, result?: SaveOutcome): void {
+    const { metrics, nowMs, auditLog } = this.#deps;
+    auditSave(auditLog, this.#request, { digest, outcome, result });
     metrics.itemSaveDuration.observe({ outcome }, (nowMs() - startedMs) / 1_000);
   }
 
@@ -121,20 +123,22 @@ export class BatchSave {
 /** One item until it is answered. Not functions that share what they need: of these a stream has a thousand to be kept. */
 class ItemSave implements Waiter {
   readonly #items: BatchSave;
+  readonly #digest: string;
   readonly #startedMs: number;
   readonly #done: (result: BatchResult) => void;
 
-  constructor(items: BatchSave, startedMs: number, done: (result: BatchResult) => void) {
+  constructor(items: BatchSave, digest: string, startedMs: number, done: (result: BatchResult) => void) {
     this.#items = items;
+    this.#digest = digest;
     this.#startedMs = startedMs;
     this.#done = done;
   }
 
   resolve(outcome: SaveOutcome): void {
-    this.#done(this.#items.settled(outcome, this.#startedMs));
+    this.#done(this.#items.settled(outcome, this.#digest, this.#startedMs));
   }
 
   reject(error: Error): void {
-    this.#done(this.#items.failed(error, this.#startedMs));
+    this.#done(this.#items.failed(error, this.#digest, this.#startedMs));
   }
 }

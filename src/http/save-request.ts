@@ -5,6 +5,7 @@ import { type Content, contentKey } from '../items/content.ts';
 import type { SaveOutcome, SaveRequest, Waiter } from '../items/pending-save.ts';
 import type { RequestToken } from '../items/request-token.ts';
 import { sourceOf } from './authentication.ts';
+import type { AuditLog } from '../observability/audit-log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { attemptIdOf, idempotencyKeyOf } from './request-headers.ts';
@@ -15,6 +16,8 @@ export type SaveDeps = {
   readonly save: (request: SaveRequest) => Promise<SaveOutcome>;
   readonly submit: (request: SaveRequest, waiter: Waiter) => void;
   readonly metrics: Metrics;
+  /** Null where none is kept. */
+  readonly auditLog: AuditLog | null;
   /** Null where nobody is asked for a key. */
   readonly keys: Pick<KeyCheck, 'isStillValid'> | null;
   /** Null where clients may send as much as they like. */

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { SaveOutcome } from '../items/pending-save.ts';
 import { requestToken } from '../items/request-token.ts';
 import type { SaveMetricOutcome } from '../observability/metrics.ts';
+import { auditSave } from './audit.ts';
 import { readContent } from './item-body.ts';
 import { etagOf, pathOf } from './item-links.ts';
 import { preferenceApplied, readPreferences } from './prefer.ts';
@@ -37,6 +38,7 @@ export async function saveRoute(app: FastifyInstance, deps: SaveDeps): Promise<v
         outcome = result.kind === 'key_reused' ? 'rejected' : result.kind;
       } finally {
         request.saveLog = { outcome, digest: wanted.key.hex };
+        auditSave(deps.auditLog, request, { digest: wanted.key.hex, outcome, result });
         metrics.itemSaves.inc({ outcome, mode: 'single' });
         metrics.itemSaveDuration.observe({ outcome }, (deps.nowMs() - startedMs) / 1_000);
       }

@@ -95,6 +95,11 @@ export function createMetrics(labels: MetricLabels) {
     help: 'Times that the file of API keys had changed and could not be used; the keys before it stay.',
     registers,
   });
+  const auditLinesLost = new Counter({
+    name: 'audit_lines_lost_total',
+    help: 'Lines of the audit log that were lost because the disk did not take them in time.',
+    registers,
+  });
   const commitBatchSize = new Histogram({
     name: 'commit_batch_size',
     help: 'Contents in one commit.',
@@ -151,6 +156,7 @@ export function createMetrics(labels: MetricLabels) {
     httpAuthentications,
     apiKeys,
     apiKeyReloadFailures,
+    auditLinesLost,
     commitBatchSize,
     commitDuration,
     replicationAck,

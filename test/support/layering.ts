@@ -26,6 +26,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   shutdown: { ours: ['observability'], packages: [] },
   runtime: {
     ours: [
+      'open-audit',
       'open-keys',
       'open-rate-limit',
       'app',
@@ -44,6 +45,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   // Its files but the entry and the runtime are its domain, and name types of the adapter only.
   keeper: { ours: ['app', 'config', 'entry', 'observability', 'redis', 'url-of'], packages: ['prom-client'] },
   'open-rate-limit': { ours: ['http', 'config'], packages: [] },
+  'open-audit': { ours: ['config', 'observability'], packages: [] },
   'open-keys': { ours: ['access', 'config', 'observability'], packages: [] },
   'url-of': { ours: [], packages: ['fastify'] },
   entry: { ours: ['config', 'observability'], packages: ['close-with-grace'] },

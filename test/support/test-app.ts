@@ -146,6 +146,7 @@ export async function createTestApp(overrides: Partial<AppDeps> = {}, build = bu
   let log = '';
   const app = await build({
     keys: null,
+    auditLog: null,
     rateLimit: null,
     logger: createLogger('trace', { write: (line) => (log += line) }),
     metrics,
