@@ -20,6 +20,7 @@ import { installJsonBody } from './http/json-body.ts';
 import { type FeedDeps, feedRoute } from './http/feed-route.ts';
 import * as limits from './http/limits.ts';
 import { type LookupDeps, lookupRoute } from './http/lookup-route.ts';
+import { installBodyShare } from './http/memory-share.ts';
 import { healthRoutes, metricsRoute } from './http/ops-routes.ts';
 import { problemPages } from './http/problem-pages.ts';
 import { installProtocolChecks } from './http/protocol-errors.ts';
@@ -61,6 +62,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const addAllowedMethods = await prepare(app, deps, deps.corsOrigins);
   installAuthentication(app, deps);
   installRateLimit(app, deps.rateLimit);
+  installBodyShare(app);
   installJsonBody(app);
   await app.register(saveRoute, deps);
   await app.register(batchRoute, deps);
@@ -86,6 +88,7 @@ export async function buildStreamApp(deps: AppDeps): Promise<FastifyInstance> {
   const addAllowedMethods = await prepare(app, deps, deps.corsOrigins);
   installAuthentication(app, deps);
   installRateLimit(app, deps.rateLimit);
+  installBodyShare(app);
   installJsonBody(app);
   await app.register(batchRoute, deps);
   addAllowedMethods();
@@ -118,6 +121,7 @@ async function prepare(
   // Before whatever refuses a request without waiting for its body.
   installBodyTimeout(app);
   if (corsOrigins !== null) await installCors(app, corsOrigins);
+  app.server.maxConnections = limits.MAX_CONNECTIONS;
   installProtocolChecks(app, logger);
   refuseUnknownAddresses(app);
   app.addHook('onSend', (request, reply, _payload, done) => {

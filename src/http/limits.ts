@@ -15,6 +15,15 @@ export const MAX_STREAMS = 16;
 export const MAX_STREAM_WINDOW_BYTES = 4_194_304;
 /** nginx passes on at most four header buffers of 8 KiB. */
 export const MAX_HEADER_BYTES = 32_768;
+/** The bodies of single items that an instance reads at a time; those up to SMALL_BODY_BYTES do not count. */
+export const MAX_BODIES_BYTES = 134_217_728;
+export const SMALL_BODY_BYTES = 8_192;
+/** Pages of listings that wait for their readers: sixteen of the largest. */
+export const MAX_PAGES_BYTES = 134_217_728;
+/** A page that its reader has not taken by then is cut: 8 MiB are 70 KB/s. */
+export const PAGE_TIMEOUT_MS = 120_000;
+/** Connections of an instance; each takes about 9 KB when nothing comes over it. nginx needs a few hundred. */
+export const MAX_CONNECTIONS = 10_000;
 /** Clients that are remembered for their limits, at about 100 bytes each. */
 export const MAX_TRACKED_CLIENTS = 100_000;
 /** Wrong keys from one address that are answered 401; more are answered 429. */
