@@ -153,6 +153,25 @@ test('the index stays small enough for its compact form', async () => {
   expect(await redis.object('ENCODING', indexKey(store.space, partition, bucket))).toBe('listpack');
 });
 
+test('contents that somebody has chosen to fall into one bucket of the index are told apart all the same', async () => {
+  // More than hash-max-listpack-entries: the compact form, in which each look goes through all of them, is given up.
+  const commands: SaveCommand[] = [];
+  const { partition, bucket } = placeOf(store.space, command('chosen').key);
+  for (let n = 0; commands.length < 600; n++) {
+    const one = command(`chosen ${n}`);
+    const place = placeOf(store.space, one.key);
+    if (place.partition === partition && place.bucket === bucket) commands.push(one);
+  }
+  const saved: string[] = [];
+  const known: string[] = [];
+  const batches = Array.from({ length: 6 }, (_, i) => commands.slice(i * 100, (i + 1) * 100));
+  for (const batch of batches) saved.push(...(await decide(...batch)).map(idOf));
+  expect(await redis.object('ENCODING', indexKey(store.space, partition, bucket))).toBe('hashtable');
+  for (const batch of batches) known.push(...(await decide(...batch)).map(idOf));
+  expect(known).toEqual(saved);
+  expect(new Set(saved).size).toBe(600);
+});
+
 async function replicationOffset(): Promise<number> {
   return Number(/^master_repl_offset:(\d+)/m.exec(await redis.info('replication'))?.[1]);
 }

@@ -5,6 +5,7 @@ import { createMetrics, type MetricLabels } from '../../src/observability/metric
 import { LOCK_OUTCOMES } from '../../src/redis/content-locks.ts';
 import { UNCONFIRMED_REASONS } from '../../src/redis/faults.ts';
 import { CONNECTIONS } from '../../src/redis/store.ts';
+import { readSeries as read } from '../support/metrics-text.ts';
 import { createTestApp } from '../support/test-app.ts';
 
 const LABELS: MetricLabels = {
@@ -14,17 +15,6 @@ const LABELS: MetricLabels = {
   buildInfo: { version: '1.2.3', node: 'v24.0.0' },
   pendingSaves: () => 3,
 };
-
-/** Series of the service's own metrics in the Prometheus text, with their values. */
-function read(text: string): Map<string, number> {
-  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return new Map(
-    lines.map((line) => {
-      const space = line.lastIndexOf(' ');
-      return [line.slice(0, space), Number(line.slice(space + 1))];
-    }),
-  );
-}
 
 const requests = (method: string, route: string, status: number): string =>
   `http_request_duration_seconds_count{method="${method}",route="${route}",status_code="${status}"}`;

@@ -49,6 +49,30 @@ describe('nginx', () => {
     }
   });
 
+  test('has no rewrite and no regular expression, where its memory bugs were', () => {
+    const lines = NGINX.split('\n').filter((line) => !/^ *#/.test(line));
+    expect(lines.filter((line) => /\brewrite\b/.test(line))).toEqual([]);
+    expect(lines.filter((line) => /(^|["\s])~/.test(line))).toEqual([]);
+  });
+
+  test('takes heads and waits for clients as the service does', () => {
+    const [buffers = ''] = directives(NGINX, 'large_client_header_buffers');
+    const [count, size] = buffers.split(' ');
+    expect(Number(count) * bytesOf(size)).toBe(limits.MAX_HEADER_BYTES);
+    expect(NGINX).toContain(`at most ${bytesOf(size)} bytes, all of them together ${limits.MAX_HEADER_BYTES}.`);
+    const msOf = (name: string) => directives(NGINX, name).map((value) => Number.parseFloat(value ?? '') * 1_000);
+    expect(msOf('client_header_timeout')).toEqual([limits.HEADERS_TIMEOUT_MS]);
+    // The longest pause in a body; the service counts the whole of one.
+    expect(Math.min(...msOf('client_body_timeout'))).toBeLessThan(limits.REQUEST_TIMEOUT_MS);
+    // Of the instances: whoever closes an idle connection must not be the one that is asked next.
+    expect(Math.max(...msOf('keepalive_timeout'))).toBeLessThan(limits.KEEP_ALIVE_TIMEOUT_MS);
+    // The feed is the only answer that nginx waits longer for than for a save.
+    expect(Math.max(...msOf('proxy_read_timeout'))).toBeGreaterThan(2 * limits.FEED_HEARTBEAT_MS);
+    // Those that a worker of nginx keeps open are a small part of what an instance takes.
+    const [keptOpen] = directives(NGINX, 'keepalive').map(Number);
+    expect(limits.MAX_CONNECTIONS).toBeGreaterThan(keptOpen ?? Infinity);
+  });
+
   test('waits longer than a save may take', () => {
     const { SAVE_DEADLINE_MS } = loadConfig({ REDIS_URL: 'redis://localhost' }, () => '');
     const waits = directives(NGINX, 'proxy_read_timeout').map((value) => Number.parseFloat(value ?? '') * 1_000);
