@@ -30,6 +30,7 @@ import { installRateLimit, type RateLimit } from './http/rate-limit.ts';
 import { installRequestLog, recordRequest } from './http/request-log.ts';
 import { saveRoute } from './http/save-route.ts';
 import { type StatsDeps, statsRoute } from './http/stats-route.ts';
+import { type StatusDeps, statusRoutes } from './http/status-routes.ts';
 import type { CommonMetrics } from './observability/common-metrics.ts';
 import type { Logger } from './observability/logger.ts';
 import type { Readiness } from './observability/readiness.ts';
@@ -45,6 +46,8 @@ export type AppDeps = BatchDeps &
     readonly readiness: Readiness;
     /** Whether /metrics is served here, and not by `buildOpsApp` on a port of its own. */
     readonly servesMetrics: boolean;
+    /** The status page, where it is served here; it names Redis nodes, and is open to whoever reaches it. */
+    readonly status: StatusDeps | null;
     /** The origins whose scripts may use the service from a browser, or null for none. */
     readonly corsOrigins: '*' | readonly string[] | null;
     /** Null where nobody is asked for a key. */
@@ -75,6 +78,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(problemPages);
   await app.register(healthRoutes, deps);
   if (deps.servesMetrics) await app.register(metricsRoute, deps);
+  if (deps.status !== null) await app.register(statusRoutes, deps.status);
   addAllowedMethods();
   return app;
 }
@@ -96,12 +100,13 @@ export async function buildStreamApp(deps: AppDeps): Promise<FastifyInstance> {
 }
 
 /** The application that operators' tools talk to when they have a port of their own. */
-export async function buildOpsApp(deps: OpsDeps): Promise<FastifyInstance> {
+export async function buildOpsApp(deps: OpsDeps, status: StatusDeps | null = null): Promise<FastifyInstance> {
   const app = fastify(serverOptions(deps));
   const addAllowedMethods = await prepare(app, deps, null);
   await app.register(problemPages);
   await app.register(healthRoutes, deps);
   await app.register(metricsRoute, deps);
+  if (status !== null) await app.register(statusRoutes, status);
   addAllowedMethods();
   return app;
 }

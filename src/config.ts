@@ -37,7 +37,9 @@ export const settingsSchema = z.object({
   PORT: integer(0, 65_535).prefault('3000').describe('Port to listen on; 0 takes a free one.'),
   METRICS_PORT: integer(0, 65_535)
     .optional()
-    .describe('Port of its own for /metrics, /livez and /readyz. Unset: /metrics is on PORT.'),
+    .describe(
+      'Port of its own for /metrics, /status, /livez and /readyz. Unset: /metrics is on PORT, and no /status where API keys are asked for.',
+    ),
   STREAM_PORT: integer(0, 65_535)
     .optional()
     .describe('Port of its own for streams over HTTP/2 without TLS, as nginx must pass them on. Unset: none.'),

@@ -17,6 +17,7 @@ import { watchStore } from './observability/store-watch.ts';
 import { openAudit } from './open-audit.ts';
 import { openKeys } from './open-keys.ts';
 import { openRateLimit } from './open-rate-limit.ts';
+import { openStatus } from './open-status.ts';
 import type { StoreAccess } from './redis/connection-options.ts';
 import { LOCK_OUTCOMES } from './redis/content-locks.ts';
 import { UNCONFIRMED_REASONS } from './redis/faults.ts';
@@ -80,6 +81,8 @@ export async function start(
   const store = openStore(storeSettings(config), observeStore(metrics, logger), hooks);
   undo.defer(() => store.close(0));
   const queue = openQueue(config, store, metrics, hooks);
+  const status = openStatus({ config, version, metrics, readiness, store, pendingSaves: () => queue.pending });
+  undo.defer(status.board.stop.bind(status.board));
   const deps: AppDeps = {
     logger,
     metrics,
@@ -106,6 +109,8 @@ export async function start(
     keys: access?.keys ?? null,
     auditLog,
     rateLimit: openRateLimit(config, nowMs),
+    // Past keys it is only on the port that clients do not reach.
+    status: config.API_KEYS_FILE === undefined ? status.deps : null,
     version,
     docsAssets: readDocsAssets(),
   };
@@ -113,7 +118,7 @@ export async function start(
   undo.defer(() => app.close());
   const streams = config.STREAM_PORT === undefined ? null : await buildStreamApp(deps);
   if (streams !== null) undo.defer(() => streams.close());
-  const ops = config.METRICS_PORT === undefined ? null : await buildOpsApp(deps);
+  const ops = config.METRICS_PORT === undefined ? null : await buildOpsApp(deps, status.deps);
   if (ops !== null) undo.defer(() => ops.close());
 
   await app.listen({ host: config.HOST, port: config.PORT });
@@ -122,11 +127,19 @@ export async function start(
   const stopWatchingStore = watchStore(store, readiness, logger, (mismatch) => onFatal(new ConfigError(mismatch)));
   const stopWatch = (): void => {
     stopWatchingStore();
+    status.board.stop();
     access?.stop();
   };
   undo.move();
   const servers = { close: () => Promise.all([app.close(), streams?.close()]) };
-  const parts = { app: servers, ops, queue, feed: store.feed, store, readiness, stopWatch };
+  // Both kinds of answers that would not end by themselves.
+  const endless = {
+    close() {
+      store.feed.close();
+      status.board.drain();
+    },
+  };
+  const parts = { app: servers, ops, queue, feed: endless, store, readiness, stopWatch };
   return {
     url: urlOf(app),
     opsUrl: ops && urlOf(ops),

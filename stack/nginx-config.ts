@@ -4,6 +4,8 @@
 export type NginxPorts = {
   readonly listen: number;
   readonly status: number;
+  /** Where it serves the status page; local instances show it on the port that clients use, unless those need keys. */
+  readonly operators: number;
   readonly instances: readonly string[];
   readonly streams: readonly string[];
   /** With TLS: the directory of the certificates, the texts of ops/nginx/tls, and where plain HTTP is sent away. */
@@ -12,13 +14,15 @@ export type NginxPorts = {
 
 /** Fits the text of nginx.conf to all that; throws when it does not find what it replaces. */
 export function renderNginxConfig(production: string, ports: NginxPorts): string {
-  const { listen, status, instances, streams, tls } = ports;
+  const { listen, status, operators, instances, streams, tls } = ports;
   const entry = tls === undefined ? `listen 127.0.0.1:${listen};` : tlsServer(tls, listen);
   return replaceAll(production, [
     [/# upstream begin[^]*?# upstream end/, serversOf(instances)],
     [/# streams begin[^]*?# streams end/, serversOf(streams)],
+    [/# operators begin[^]*?# operators end/, serversOf(instances)],
     [/include entry\/server\.conf;/, entry],
     [/include entry\/http\*\.conf;/, tls === undefined ? '' : tlsHttp(tls, listen)],
+    [/listen 8082;/, `listen 127.0.0.1:${operators};`],
     [/listen 8081;/, `listen 127.0.0.1:${status};`],
   ]);
 }

@@ -20,15 +20,17 @@ export type NginxOptions = {
   readonly instances: readonly Pick<Instance, 'host' | 'port' | 'streamPort'>[];
 };
 
-type OtherPorts = { readonly status: number; readonly plain: number | null };
+type OtherPorts = { readonly status: number; readonly operators: number; readonly plain: number | null };
 
 export class Nginx extends Part {
   readonly port: number;
   readonly url: string;
   /** Where plain HTTP is sent to `url`; only with TLS. */
   readonly plainUrl: string | null;
+  /** Where the status page is, past TLS. */
+  readonly operatorsUrl: string;
 
-  private constructor(launcher: Launcher, dir: string, port: number, { status, plain }: OtherPorts) {
+  private constructor(launcher: Launcher, dir: string, port: number, { status, operators, plain }: OtherPorts) {
     // As root, nginx would give its workers to a user who may not enter our directory.
     const user = process.getuid?.() === 0 ? 'user root; ' : '';
     const globals = `${user}pid "${dir}/nginx.pid"; daemon off;`;
@@ -49,6 +51,7 @@ export class Nginx extends Part {
     this.port = port;
     this.url = `${plain === null ? 'http' : 'https'}://127.0.0.1:${port}`;
     this.plainUrl = plain === null ? null : `http://127.0.0.1:${plain}`;
+    this.operatorsUrl = `http://127.0.0.1:${operators}`;
   }
 
   /** Writes the configuration; start() and ready() come next, as with any part. */
@@ -57,10 +60,12 @@ export class Nginx extends Part {
     mkdirSync(dir, { recursive: true });
     const listen = options.port ?? (await ports.get('nginx'));
     const status = await ports.get('nginx-status');
+    const operators = await ports.get('nginx-operators');
     const plain = options.tls === undefined ? null : await ports.get('nginx-plain');
     const config = renderNginxConfig(read('nginx.conf'), {
       listen,
       status,
+      operators,
       instances: instances.map(({ host, port }) => `${host}:${port}`),
       streams: instances.map(({ host, streamPort }) => `${host}:${streamPort}`),
       ...(options.tls === undefined || plain === null
@@ -75,6 +80,6 @@ export class Nginx extends Part {
           }),
     });
     writeFileSync(join(dir, 'nginx.conf'), config);
-    return new Nginx(launcher, dir, listen, { status, plain });
+    return new Nginx(launcher, dir, listen, { status, operators, plain });
   }
 }

@@ -15,6 +15,9 @@ export function whatToTry(url: string): string {
   # All items.
   curl -i ${url}/v1/items
 
+  # What happens now, for a browser: rates, instances, who is master.
+  ${url}/status
+
   # The same few contents many times in parallel, and what was recorded of them.
   npm run demo${url.endsWith(':8080') ? '' : ` -- --url ${url}`}`;
 }

@@ -40,6 +40,10 @@ export const FEED_STALL_MS = 60_000;
 export const FEED_RETRY_MS = 1_000;
 /** Longer than an instance goes on listening when it shuts down (2 s). */
 export const FEED_DRAIN_RETRY_MS = 3_000;
+/** Watchers of the status page at one instance; a message of a few kilobytes a second each. */
+export const MAX_STATUS_WATCHERS = 50;
+/** One that takes nothing for this long is cut. */
+export const STATUS_STALL_MS = 30_000;
 /** How long the client of a stream may neither send nor take a byte while we wait for it. nginx waits longer. */
 export const STREAM_IDLE_MS = 30_000;
 /** Time for a client that is still sending to read our answer; closing at once would reset the connection under it. */

@@ -16,7 +16,7 @@ const A_VIEWS_PATIENCE = { commandTimeout: 400 };
 
 const LISTENER_PING_MS = 500;
 
-export type ConnectionName = 'commit' | 'lock' | 'command' | 'read' | 'feed' | 'watch' | 'sentinel';
+export type ConnectionName = 'commit' | 'lock' | 'command' | 'read' | 'feed' | 'watch' | 'sentinel' | 'status';
 
 /** Who wants to know how a connection fares; called on changes only, never for each failed attempt. */
 export type ConnectionObserver = {
@@ -72,13 +72,31 @@ export function connectToSentinel(
   const events = new Redis(options);
   // What fails here fails on the other connection too, which tells.
   events.on('error', () => {});
-  // Who only listens never notices that the other end is gone; a question makes socketTimeout watch.
-  const asking = setInterval(() => {
-    if (events.status === 'ready') events.ping().catch(() => {});
-  }, LISTENER_PING_MS).unref();
-  events.once('end', () => clearInterval(asking));
+  keepAsking(events);
   return { commands: observe(new Redis(options), 'sentinel', observer), events };
 }
+
+/**
+ * Opens a connection to the master for nothing but a channel, to be subscribed to whenever it is ready. Nobody is told how
+ * it fares: it is there only while somebody watches the status page, and what fails here fails on the others too.
+ */
+export function connectToListen(access: StoreAccess): Redis {
+  const options = { ...commonOptions('status', 0), ...credentials(access), ...targetOptions(access) };
+  // See connectToSentinel.
+  const listener = new Redis({ ...options, autoResubscribe: false, replyMapping: 'legacy' });
+  keepAsking(listener);
+  return observe(listener, 'status', UNOBSERVED);
+}
+
+/** Who only listens never notices that the other end is gone; a question makes socketTimeout watch. */
+function keepAsking(listener: Redis): void {
+  const asking = setInterval(() => {
+    if (listener.status === 'ready') listener.ping().catch(() => {});
+    else if (leaving.has(listener) && listener.status === 'end') clearInterval(asking);
+  }, LISTENER_PING_MS).unref();
+}
+
+const UNOBSERVED: ConnectionObserver = { up() {}, down() {}, reconnecting() {}, failed() {} };
 
 /** Clients that are to stay closed. */
 const leaving = new WeakSet<Redis>();

@@ -49,5 +49,8 @@ export const partitionKeys = (space: Keyspace, partition: number): string[] => [
 /** String: written by feeds, so that a WAIT on their connection has a write to wait for. */
 export const feedMarkKey = (space: Keyspace): string => `${space.prefix}feed-mark`;
 
+/** Channel: what instances say of themselves, for the status page. Nothing of it is stored. */
+export const statusChannel = (space: Pick<Keyspace, 'prefix'>): string => `${space.prefix}status`;
+
 /** Hash: data version, partition and bucket counts. */
 export const metaKey = (space: Keyspace): string => `${space.prefix}meta`;

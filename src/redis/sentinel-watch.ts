@@ -8,7 +8,7 @@ import { namedByMajority, type SentinelAnswer, SetViewTracker } from './set-view
 
 const POLL_INTERVAL_MS = 300;
 /** A view older than this confirms nothing: the set may have changed since. */
-const MAX_AGE_MS = 1_000;
+export const MAX_AGE_MS = 1_000;
 const ANSWER_COUNTS_MS = 10_000;
 const EVENTS = ['+switch-master', '+sdown', '-sdown'];
 

@@ -2,6 +2,7 @@
 import type { Probe } from '../items/fault-points.ts';
 import type { ItemFeed } from '../items/feed.ts';
 import type { AnswerTally, ContentLocks, ItemCounter, ItemErasure, ItemStore } from '../items/ports.ts';
+import type { SetReport, StatusChannel } from '../status/report.ts';
 import { countRule, everyReplicaRule } from './acknowledgement.ts';
 import type { AckObserver } from './confirmed-script.ts';
 import { connect, leave, peerOf, reconnect, type ConnectionName, type ConnectionObserver } from './connect.ts';
@@ -13,7 +14,9 @@ import { RedisItemErasure } from './item-erasure.ts';
 import { RedisItemFeed } from './item-feed.ts';
 import { RedisItemStore } from './item-store.ts';
 import { LateCounts } from './late-counts.ts';
-import type { Keyspace } from './keys.ts';
+import { type Keyspace, statusChannel } from './keys.ts';
+import { SetReporter } from './set-report.ts';
+import { RedisStatusChannel } from './status-channel.ts';
 import { watchSet } from './watch-set.ts';
 
 export const CONNECTIONS: readonly ConnectionName[] = [
@@ -45,6 +48,9 @@ export type OpenStore = {
   readonly feed: ItemFeed;
   readonly locks: ContentLocks;
   readonly tally: AnswerTally;
+  readonly statusChannel: StatusChannel;
+  /** What is seen of the Redis set now; null without Sentinels. */
+  setReport(): SetReport | null;
   /** Whether the master answers within its time limit. */
   ping(): Promise<boolean>;
   /** See `checkDataVersion`. */
@@ -81,12 +87,16 @@ export function openStore(settings: StoreSettings, observers: StoreObservers, ho
   // Waits for replicas like the commits.
   const feedRedis = connect('feed', access, ackTimeoutMs, observers);
   const connections = [commitRedis, lockRedis, commandRedis, readRedis, feedRedis];
+  const channel = new RedisStatusChannel(commandRedis, access, statusChannel(space));
+  const reporter = access.target.kind === 'sentinel' ? new SetReporter(access.target.sentinels.length) : null;
   const watch = watchSet(access, observers, {
     inSyncLagMs: IN_SYNC_LAG_MS,
+    onPoll: (poll) => reporter?.see(poll, Date.now()),
     onMasterChange({ master, masterPeers }) {
       observers.masterChanged(master);
       // A planned failover leaves connections to the former master open.
       for (const connection of connections) if (!masterPeers.has(peerOf(connection))) reconnect(connection);
+      channel.follow(masterPeers);
     },
   });
   const ackRule =
@@ -116,6 +126,8 @@ export function openStore(settings: StoreSettings, observers: StoreObservers, ho
     erasure,
     feed,
     tally,
+    statusChannel: channel,
+    setReport: () => reporter?.report(performance.now()) ?? null,
     locks: new RedisContentLocks({ commitRedis, lockRedis }, space, settings.lockTtlMs, observers),
     ping: () =>
       commandRedis.ping().then(
@@ -127,6 +139,7 @@ export function openStore(settings: StoreSettings, observers: StoreObservers, ho
       feed.close();
       watch?.close();
       tally.close();
+      channel.close();
       await leave(connections, graceMs);
     },
   };

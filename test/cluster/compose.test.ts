@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { type ComposeStack, defineStack, dockerAnswers } from '../support/compose.ts';
 import { withComposeStack } from '../support/compose-hooks.ts';
+import { EventStream } from '../support/event-stream.ts';
 import { post, startLoad } from '../support/http-load.ts';
 import type { Load } from '../support/http-load.ts';
 import { listAll, type StoredItem } from '../support/list-all.ts';
@@ -66,6 +67,22 @@ describe.skipIf(!docker)('docker compose (needs a Docker engine)', () => {
     const outside = published.filter((line) => line !== '' && !line.includes('-> 127.0.0.1:'));
     expect(outside.filter((line) => !line.startsWith('8080/tcp'))).toEqual([]);
     expect(published.filter((line) => line.startsWith('9090/tcp'))).toHaveLength(1);
+  });
+
+  test('the status page of all instances is on a port of its own, for the host itself', async () => {
+    const all = (await Promise.all((await stack.services()).map(stack.containers))).flat();
+    const published = (await Promise.all(all.map(({ id }) => stack.docker('port', id)))).join('\n');
+    expect(published.match(/^8082\/tcp -> .*$/gm)).toEqual([expect.stringContaining('-> 127.0.0.1:')]);
+    const page = await fetch(`${stack.statusUrl}/status`);
+    expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    expect((await fetch(`${stack.statusUrl}/metrics`)).status).toBe(404);
+    await using stream = await EventStream.open(`${stack.statusUrl}/status/events`);
+    const { length } = (await stack.containers('api')).filter(({ running }) => running);
+    for (let seen = 0; seen !== length;) {
+      const snapshot = await stream.nextItem<{ instances: unknown[] }>();
+      if (snapshot === null) throw new Error(`the stream ended after ${seen} of ${length} instances`);
+      seen = snapshot.instances.length;
+    }
   });
 
   test('2,000 parallel posts of 50 contents are 50 times 201 and otherwise 409', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Stack, startStack } from '../../stack/stack.ts';
-import { findBrowser, openPage, startBrowser } from '../support/browser.ts';
+import { findBrowser, openPage, startBrowser, watch } from '../support/browser.ts';
 
 const chromium = findBrowser();
 
@@ -96,17 +96,6 @@ describe.skipIf(chromium === null)('/docs', () => {
     await page.close();
   });
 });
-
-/** All that a page asks for, and all that it complains of. */
-function watch(page: Page): { readonly urls: string[]; readonly errors: string[] } {
-  const seen = { urls: [] as string[], errors: [] as string[] };
-  page.on('request', (request) => seen.urls.push(request.url()));
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) seen.errors.push(message.text());
-  });
-  page.on('pageerror', (error) => seen.errors.push(error.message));
-  return seen;
-}
 
 /** As the page shows them: `POST /v1/items Save an item`. */
 async function operationsOn(page: Page): Promise<string[]> {

@@ -25,7 +25,7 @@ const AT_NODES: Partial<Record<Role, string>> = {
   service:
     `client|setinfo client|setname del(lock) eval(${OF_SCRIPTS}) evalsha(${OF_SCRIPTS}) exists(lock) get(lock,record) ` +
     'hdel(index) hget(index,counts) hgetall(meta) hincrby(counts) hmget(counts) hset(index) hsetnx(meta) info mget(lock) ping ' +
-    'role script|load set(lock,record,mark) wait ' +
+    'publish(status) role script|load set(lock,record,mark) subscribe(status) wait ' +
     'xadd(items) xdel(items) xlen(items) xrange(items) xrevrange(items)',
   keeper: 'client|setinfo client|setname config|get config|set info ping replicaof role',
   replication: 'dbsize info ping psync replconf',

@@ -45,7 +45,13 @@ const SETTINGS: readonly Command[] = [
 
 const AT_NODES: Partial<Record<Role, Rights>> = {
   service: {
-    may: [['PING'], ['XADD', 'test-items:{0}', '*', 'c', 'x'], ['EVALSHA', 'any', '1', 'test-index:{0}:1']],
+    may: [
+      ['PING'],
+      ['XADD', 'test-items:{0}', '*', 'c', 'x'],
+      ['EVALSHA', 'any', '1', 'test-index:{0}:1'],
+      ['PUBLISH', 'test-status', 'x'],
+      ['SUBSCRIBE', 'test-status'],
+    ],
     mayNot: [
       ...HARM,
       ...REPLICATION,
@@ -53,6 +59,8 @@ const AT_NODES: Partial<Record<Role, Rights>> = {
       // Past the prefix, and past what is done to a kind of key.
       ['XADD', 'items:{0}', '*', 'c', 'x'],
       ['GET', 'other'],
+      ['PUBLISH', 'status', 'x'],
+      ['SUBSCRIBE', 'other-status'],
       ['SET', 'other', 'x'],
       ['EVAL', 'return 1', '1', 'other'],
       ['DEL', 'test-items:{0}'],

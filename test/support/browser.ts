@@ -48,3 +48,14 @@ function isExecutable(path: string): boolean {
     return false;
   }
 }
+
+/** All that a page asks for, and all that it complains of. */
+export function watch(page: Page): { readonly urls: string[]; readonly errors: string[] } {
+  const seen = { urls: [] as string[], errors: [] as string[] };
+  page.on('request', (request) => seen.urls.push(request.url()));
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) seen.errors.push(message.text());
+  });
+  page.on('pageerror', (error) => seen.errors.push(error.message));
+  return seen;
+}

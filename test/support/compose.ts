@@ -36,7 +36,7 @@ export type Overlays = { readonly tlsDir?: string; readonly keysDir?: string };
 /** Reserves names and ports only; `scale` starts it, and `remove` is safe whatever happened in between. */
 export async function defineStack({ tlsDir, keysDir }: Overlays = {}) {
   const project = `items-test-${randomBytes(4).toString('hex')}`;
-  const [port, prometheusPort, tlsPort] = await freePorts(3);
+  const [port, prometheusPort, tlsPort, statusPort] = await freePorts(4);
   // A range that is hardly anybody's: the networks of a stack that runs beside this one must not overlap.
   const dataNetwork = `10.${randomInt(90, 250)}.${randomInt(1, 250)}`;
   const env = {
@@ -44,6 +44,7 @@ export async function defineStack({ tlsDir, keysDir }: Overlays = {}) {
     PORT: String(port),
     PROMETHEUS_PORT: String(prometheusPort),
     TLS_PORT: String(tlsPort),
+    STATUS_PORT: String(statusPort),
     ...(tlsDir === undefined ? {} : { TLS_DIR: tlsDir }),
     ...(keysDir === undefined ? {} : { KEYS_DIR: keysDir }),
     DATA_NETWORK: dataNetwork,
@@ -100,6 +101,8 @@ export async function defineStack({ tlsDir, keysDir }: Overlays = {}) {
     },
     url: tlsDir === undefined ? `http://127.0.0.1:${port}` : `https://127.0.0.1:${tlsPort}`,
     plainUrl: `http://127.0.0.1:${port}`,
+    /** Where nginx serves the status page. */
+    statusUrl: `http://127.0.0.1:${statusPort}`,
     prometheusUrl: `http://127.0.0.1:${prometheusPort}`,
     docker,
     compose,

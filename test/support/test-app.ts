@@ -148,6 +148,7 @@ export async function createTestApp(overrides: Partial<AppDeps> = {}, build = bu
     keys: null,
     auditLog: null,
     rateLimit: null,
+    status: null,
     logger: createLogger('trace', { write: (line) => (log += line) }),
     metrics,
     readiness,
