@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const SCRIPT = fileURLToPath(new URL('../ops/redis/make-secrets.sh', import.meta.url));
 
-export type Role = 'service' | 'keeper' | 'replication' | 'sentinel' | 'operator';
+export type Role = 'service' | 'keeper' | 'replication' | 'sentinel' | 'exporter' | 'operator';
 /** As whom somebody comes to a Redis node or a Sentinel; see ops/redis/users.acl. */
 export type Login = { readonly username: Role; readonly password: string };
 

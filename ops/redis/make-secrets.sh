@@ -6,6 +6,7 @@
 #
 #   DIR/ROLE/password                      64 hexadecimal digits, 256 bits
 #   DIR/replication/users, DIR/sentinel/users   "ROLE #SHA-256" for every role: who checks a password need not know it
+#   DIR/exporter/passwords.json    the exporter's for each of EXPORTER_TARGETS (host:port,…), as redis_exporter reads it
 #
 # Each role has a directory of its own, so that a container can be given its own and no other. --readable is for volumes
 # that are mounted where they are needed and nowhere else: the programs that read them run as different users.
@@ -31,7 +32,7 @@ put() {
 }
 
 users=
-for role in service keeper replication sentinel operator; do
+for role in service keeper replication sentinel exporter operator; do
   mkdir -p "$dir/$role"
   file=$dir/$role/password
   [ -s "$file" ] || head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' | put "$file"
@@ -39,3 +40,11 @@ for role in service keeper replication sentinel operator; do
 "
 done
 for role in replication sentinel; do printf %s "$users" | put "$dir/$role/users"; done
+
+# By address, so that it gives the password to nobody else: whoever reaches the exporter may have it ask any address.
+exporter_password=$(cat "$dir/exporter/password")
+if [ -n "${EXPORTER_TARGETS:-}" ]; then
+  for target in $(printf %s "$EXPORTER_TARGETS" | tr , ' '); do
+    printf '"%s://exporter@%s":"%s",\n' redis "$target" "$exporter_password" rediss "$target" "$exporter_password"
+  done | sed '1s/^/{/; $s/,$/}/' | put "$dir/exporter/passwords.json"
+fi

@@ -17,6 +17,8 @@ export function createCommonMetrics(labels: CommonLabels) {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  // Gauges with the names of counters, which promtool objects to; what they count is in the same names without "_total".
+  for (const kind of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${kind}_total`);
   const httpRequestDuration = new Histogram({
     name: 'http_request_duration_seconds',
     help: 'Time from the first byte of a request to the last byte of its answer.',

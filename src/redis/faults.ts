@@ -1,7 +1,11 @@
 // Tells what an error of Redis or of the connection means for a write.
 import type { FailureCode } from '../items/errors.ts';
 
-/** Every reason for which a commit was not confirmed; labels of a metric, so the set is closed. */
+/**
+ * Every reason for which a commit was not confirmed; labels of a metric, so the set is closed. A server that falls silent
+ * is left before it is late, which counts as `connection`; `timeout` is one that goes on answering others first.
+ * `cluster_down` is a node of a Redis Cluster in the place of `REDIS_URL`, which nothing here supports yet.
+ */
 export const UNCONFIRMED_REASONS = [
   'short_wait',
   'no_view',

@@ -83,7 +83,7 @@ describe.skipIf(!docker)('the fences of docker compose (needs a Docker engine)',
     expect(await canConnect(nginx!, `timeout 3 bash -c '</dev/tcp/api/3000'`)).toBe(true);
     const onData = containers.filter(({ NetworkSettings: { Networks } }) => `${stack.project}_data` in Networks);
     const services = new Set(onData.map(({ Name }) => Name.replace(/^\/.*?-[0-9a-f]{8}-([\w-]+?)(-\d+)+$/, '$1')));
-    expect([...services].toSorted()).toEqual(['api', 'keeper', 'redis', 'sentinel']);
+    expect([...services].toSorted()).toEqual(['api', 'keeper', 'redis', 'redis-exporter', 'sentinel']);
     expect(await stack.exec(api!, 'node', '-e', ASK_WITHOUT_PASSWORD, `${stack.dataNetwork}.11`)).toMatch(/^-NOAUTH/);
   });
 
@@ -107,6 +107,10 @@ describe.skipIf(!docker)('the fences of docker compose (needs a Docker engine)',
         .map((name) => name.replace(/^.*?-[0-9a-f]{8}-/, ''))
         .toSorted(),
     ).toEqual(['prometheus-1']);
+    // And it is not where the numbers of all others are, or Prometheus, which asks nobody for a password.
+    expect(who('nginx-status').toSorted()).toEqual(
+      ['-nginx-1', '-nginx-exporter-1'].map((end) => expect.stringContaining(end) as string),
+    );
     expect(who('metrics').filter((name) => name.includes('-nginx-1'))).toEqual([]);
   });
 

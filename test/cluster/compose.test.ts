@@ -108,7 +108,7 @@ describe.skipIf(!docker)('docker compose (needs a Docker engine)', () => {
   test('Prometheus finds every instance', async () => {
     const targets = await runningTargets();
     expect(targets).toHaveLength(4);
-    await expect.poll(() => instancesUp(stack.prometheusUrl, 'api'), eventually).toEqual(targets);
+    await expect.poll(() => instancesUp(stack.prometheusUrl, 'items'), eventually).toEqual(targets);
   });
 
   test('scaling down and up under load costs no client an error, and new instances take their part', async () => {
@@ -187,7 +187,7 @@ async function runningTargets(): Promise<string[]> {
 async function everyInstanceServes(count: number): Promise<void> {
   const targets = await runningTargets();
   expect(targets).toHaveLength(count);
-  await expect.poll(() => instancesUp(stack.prometheusUrl, 'api'), eventually).toEqual(targets);
+  await expect.poll(() => instancesUp(stack.prometheusUrl, 'items'), eventually).toEqual(targets);
   await expect
     .poll(async () => {
       const saved = await byInstance(stack.prometheusUrl, 'sum by (instance) (item_saves_total{outcome="saved"}) > 0');

@@ -31,6 +31,7 @@ const AT_NODES: Partial<Record<Role, string>> = {
   replication: 'dbsize info ping psync replconf',
   sentinel:
     'client|kill client|setinfo client|setname config|rewrite exec info multi ping publish(hello) role script|kill slaveof subscribe(hello)',
+  exporter: 'client|setinfo client|setname info latency|histogram latency|latest ping slowlog|get slowlog|len',
 };
 const NAMED = 'sentinel|master sentinel|replicas';
 const AT_SENTINELS: Partial<Record<Role, string>> = {
@@ -41,6 +42,7 @@ const AT_SENTINELS: Partial<Record<Role, string>> = {
     'command|count command|docs command|getkeys command|getkeysandflags command|help command|info command|list ' +
     'sentinel|get-master-addr-by-name sentinel|master sentinel|myid sentinel|replicas',
   sentinel: 'client|setinfo client|setname ping publish(hello) sentinel|ckquorum sentinel|is-master-down-by-addr',
+  exporter: `client|setinfo client|setname info ping sentinel|ckquorum ${NAMED.replace(' ', ' sentinel|masters ')} sentinel|sentinels sentinel|slaves`,
 };
 /** Whoever is not logged in may log in, and leave. */
 const FOR_EVERYBODY = ['auth', 'hello', 'quit', 'reset'];

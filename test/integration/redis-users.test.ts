@@ -74,6 +74,18 @@ const AT_NODES: Partial<Record<Role, Rights>> = {
     mayNot: [...HARM, ...ITEMS, ...REPLICATION],
   },
   replication: { may: [['PING'], ['DBSIZE']], mayNot: [...HARM, ...ITEMS, ...SETTINGS] },
+  exporter: {
+    // All that redis_exporter sends to a node, with the options that it has in docker-compose.yml.
+    may: [
+      ['CLIENT', 'SETNAME', 'redis_exporter'],
+      ['INFO', 'ALL'],
+      ['LATENCY', 'LATEST'],
+      ['LATENCY', 'HISTOGRAM'],
+      ['SLOWLOG', 'LEN'],
+      ['SLOWLOG', 'GET', '1'],
+    ],
+    mayNot: [...HARM, ...ITEMS, ...SETTINGS, ...REPLICATION, ['SLOWLOG', 'RESET'], ['LATENCY', 'RESET']],
+  },
   sentinel: {
     may: [['INFO'], ['CONFIG', 'REWRITE']],
     mayNot: [
@@ -152,6 +164,11 @@ describe('at a Sentinel', () => {
     ['service', [...look, ['SUBSCRIBE', '+switch-master']], [...CHANGES, ...HELLO, pace]],
     ['keeper', [...look, pace, ['SUBSCRIBE', '+sdown']], [...CHANGES, ...HELLO]],
     ['replication', [['SENTINEL', 'MYID'], ...look.slice(1)], [...CHANGES, ...HELLO, pace]],
+    [
+      'exporter',
+      [...look, ['SENTINEL', 'MASTERS'], ['SENTINEL', 'SLAVES', 'items'], ['SENTINEL', 'CKQUORUM', 'items']],
+      [...CHANGES, ...HELLO, pace],
+    ],
     ['sentinel', [['SENTINEL', 'CKQUORUM', 'items']], [...CHANGES, ['PUBLISH', '+switch-master', 'x']]],
   ])('%s', async (role, may, mayNot) => {
     const expected = [...named(may, 'allowed'), ...named(mayNot, 'refused')];

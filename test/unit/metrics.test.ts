@@ -67,6 +67,12 @@ describe('from the start', async () => {
     expect([...series.keys()]).toEqual(expect.arrayContaining(names));
   });
 
+  test('the names are those of their types: counters, and nothing else, end with _total', () => {
+    const types = [...text.matchAll(/^# TYPE (\S+) (\w+)$/gm)].map(([, name = '', type]) => ({ name, type }));
+    expect(types.length).toBeGreaterThan(30);
+    expect(types.filter(({ name, type }) => name.endsWith('_total') !== (type === 'counter'))).toEqual([]);
+  });
+
   test('every metric says what it is, and times are in seconds', () => {
     expect(text).not.toMatch(/^# HELP \S+\s*$/m);
     expect(text).not.toMatch(/^# TYPE \S*(_ms|_millis)/m);

@@ -65,7 +65,7 @@ test('no user but Sentinel has a right to its channel, and nobody without a pass
     const text = readFileSync(join(ROOT, 'ops/redis', file), 'utf8').replaceAll(/^#.*$/gm, '');
     const users = [...text.matchAll(/^user (\w+)$([^]*?)(?=^user |(?![^]))/gm)];
     expect(users.map(([, name]) => name)).toEqual(
-      expect.arrayContaining(['default', 'service', 'keeper', 'replication', 'sentinel', 'operator']),
+      expect.arrayContaining(['default', 'service', 'keeper', 'replication', 'sentinel', 'exporter', 'operator']),
     );
     for (const [, name = '', rights = ''] of users) {
       expect(rights, name).not.toMatch(/nopass|[<>#]/);
