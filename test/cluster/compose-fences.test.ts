@@ -106,7 +106,7 @@ describe.skipIf(!docker)('the fences of docker compose (needs a Docker engine)',
       who('dashboards')
         .map((name) => name.replace(/^.*?-[0-9a-f]{8}-/, ''))
         .toSorted(),
-    ).toEqual(['prometheus-1']);
+    ).toEqual(['alertmanager-1', 'prometheus-1']);
     // And it is not where the numbers of all others are, or Prometheus, which asks nobody for a password.
     expect(who('nginx-status').toSorted()).toEqual(
       ['-nginx-1', '-nginx-exporter-1'].map((end) => expect.stringContaining(end) as string),

@@ -36,13 +36,14 @@ export type Overlays = { readonly tlsDir?: string; readonly keysDir?: string };
 /** Reserves names and ports only; `scale` starts it, and `remove` is safe whatever happened in between. */
 export async function defineStack({ tlsDir, keysDir }: Overlays = {}) {
   const project = `items-test-${randomBytes(4).toString('hex')}`;
-  const [port, prometheusPort, tlsPort, statusPort] = await freePorts(4);
+  const [port, prometheusPort, tlsPort, alertmanagerPort, statusPort] = await freePorts(5);
   // A range that is hardly anybody's: the networks of a stack that runs beside this one must not overlap.
   const dataNetwork = `10.${randomInt(90, 250)}.${randomInt(1, 250)}`;
   const env = {
     ...process.env,
     PORT: String(port),
     PROMETHEUS_PORT: String(prometheusPort),
+    ALERTMANAGER_PORT: String(alertmanagerPort),
     TLS_PORT: String(tlsPort),
     STATUS_PORT: String(statusPort),
     ...(tlsDir === undefined ? {} : { TLS_DIR: tlsDir }),
@@ -104,6 +105,7 @@ export async function defineStack({ tlsDir, keysDir }: Overlays = {}) {
     /** Where nginx serves the status page. */
     statusUrl: `http://127.0.0.1:${statusPort}`,
     prometheusUrl: `http://127.0.0.1:${prometheusPort}`,
+    alertmanagerUrl: `http://127.0.0.1:${alertmanagerPort}`,
     docker,
     compose,
     containers,
