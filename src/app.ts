@@ -28,6 +28,7 @@ import { type ReadDeps, readRoutes } from './http/read-routes.ts';
 import { requestIdOf } from './http/request-headers.ts';
 import { installRateLimit, type RateLimit } from './http/rate-limit.ts';
 import { installRequestLog, recordRequest } from './http/request-log.ts';
+import { installRequestTrace, type ServerTracer } from './http/request-trace.ts';
 import { saveRoute } from './http/save-route.ts';
 import { type StatsDeps, statsRoute } from './http/stats-route.ts';
 import { type StatusDeps, statusRoutes } from './http/status-routes.ts';
@@ -54,6 +55,8 @@ export type AppDeps = BatchDeps &
     readonly keys: KeyCheck | null;
     /** Null where clients may send as much as they like. */
     readonly rateLimit: RateLimit | null;
+    /** Null where requests are not traced. */
+    readonly tracer: ServerTracer | null;
   };
 
 /** What an application needs that only operators' tools talk to. */
@@ -62,7 +65,7 @@ export type OpsDeps = Pick<AppDeps, 'logger' | 'readiness' | 'isTrustedProxy'> &
 /** The application that clients talk to. */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = fastify(serverOptions(deps));
-  const addAllowedMethods = await prepare(app, deps, deps.corsOrigins);
+  const addAllowedMethods = await prepare(app, deps, deps.corsOrigins, deps.tracer);
   installAuthentication(app, deps);
   installRateLimit(app, deps.rateLimit);
   installBodyShare(app);
@@ -89,7 +92,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
  */
 export async function buildStreamApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = fastify({ ...serverOptions(deps), http2: true } as FastifyServerOptions);
-  const addAllowedMethods = await prepare(app, deps, deps.corsOrigins);
+  const addAllowedMethods = await prepare(app, deps, deps.corsOrigins, deps.tracer);
   installAuthentication(app, deps);
   installRateLimit(app, deps.rateLimit);
   installBodyShare(app);
@@ -102,7 +105,7 @@ export async function buildStreamApp(deps: AppDeps): Promise<FastifyInstance> {
 /** The application that operators' tools talk to when they have a port of their own. */
 export async function buildOpsApp(deps: OpsDeps, status: StatusDeps | null = null): Promise<FastifyInstance> {
   const app = fastify(serverOptions(deps));
-  const addAllowedMethods = await prepare(app, deps, null);
+  const addAllowedMethods = await prepare(app, deps, null, null);
   await app.register(problemPages);
   await app.register(healthRoutes, deps);
   await app.register(metricsRoute, deps);
@@ -115,12 +118,14 @@ async function prepare(
   app: FastifyInstance,
   { logger, metrics, readiness }: OpsDeps,
   corsOrigins: AppDeps['corsOrigins'],
+  tracer: ServerTracer | null,
 ): Promise<() => void> {
   // First of all hooks, so that whatever happens next is answered with it.
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
     done();
   });
+  installRequestTrace(app, tracer);
   installRequestLog(app, logger, metrics);
   installErrorHandler(app);
   // Before whatever refuses a request without waiting for its body.

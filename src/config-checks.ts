@@ -41,6 +41,9 @@ export function findContradiction(config: Config): string | null {
   if (config.RATE_LIMIT_BURST !== undefined && config.RATE_LIMIT_PER_SECOND === undefined) {
     return 'RATE_LIMIT_BURST is set and RATE_LIMIT_PER_SECOND is not: set both or neither';
   }
+  if (config.OTEL_TRACES_SAMPLER_ARG !== 1 && !config.OTEL_TRACES_SAMPLER.endsWith('traceidratio')) {
+    return `OTEL_TRACES_SAMPLER_ARG is set and OTEL_TRACES_SAMPLER (${config.OTEL_TRACES_SAMPLER}) takes none: choose a sampler with traceidratio`;
+  }
   if (config.API_KEYS_FILE !== undefined && config.AUTH === 'off') {
     return 'API_KEYS_FILE and AUTH=off are both set: set one of them';
   }

@@ -31,6 +31,15 @@ const redisUrl = z
   .url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL', abort: true })
   .refine(isOneNode, 'must have the form redis://user:password@host:port/database, encoded like any URL');
 
+const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
+
 // Every value arrives as text. The description of each entry is its documentation: the README's table is made of it.
 export const settingsSchema = z.object({
   HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
@@ -122,6 +131,21 @@ export const settingsSchema = z.object({
     .enum(['off'])
     .optional()
     .describe('`off`: take requests without API keys on an address that others can reach.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
+    .optional()
+    .describe('Collector that traces are sent to, OTLP over HTTP, without the path. Unset: nothing is traced.'),
+  OTEL_TRACES_SAMPLER: z
+    .enum(SAMPLERS, `must be one of ${SAMPLERS.join(', ')}`)
+    .default('parentbased_always_on')
+    .describe('Which requests are traced, by the names of OpenTelemetry; `parentbased_…` does as the caller does.'),
+  OTEL_TRACES_SAMPLER_ARG: z
+    .string()
+    .regex(/^(0(\.\d+)?|1(\.0+)?)$/, 'must be a number from 0 to 1')
+    .transform(Number)
+    .prefault('1')
+    .describe('The part of them that `…traceidratio` traces, from 0 to 1.'),
+  OTEL_SERVICE_NAME: z.string().min(1).max(100).default('item-integration').describe('What traces call the service.'),
   SHUTDOWN_GRACE_MS: integer(100, 600_000).prefault('15000').describe('Longest time that a shutdown may take.'),
 });
 

@@ -9,6 +9,7 @@ import * as limits from './http/limits.ts';
 import { trustedProxies } from './http/trusted-proxy.ts';
 import type { Probe } from './items/fault-points.ts';
 import { SaveQueue } from './items/save-queue.ts';
+import type { SaveTracer } from './items/save-trace.ts';
 import { observeConnections } from './observability/common-metrics.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics } from './observability/metrics.ts';
@@ -18,6 +19,7 @@ import { openAudit } from './open-audit.ts';
 import { openKeys } from './open-keys.ts';
 import { openRateLimit } from './open-rate-limit.ts';
 import { openStatus } from './open-status.ts';
+import { openTracing } from './open-tracing.ts';
 import type { StoreAccess } from './redis/connection-options.ts';
 import { LOCK_OUTCOMES } from './redis/content-locks.ts';
 import { UNCONFIRMED_REASONS } from './redis/faults.ts';
@@ -72,7 +74,10 @@ export async function start(
     lockOutcomes: LOCK_OUTCOMES,
     buildInfo: { version, node: process.version },
     pendingSaves: () => queue.pending,
+    hasExemplars: config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined,
   });
+  const tracing = await openTracing(config, version, metrics, logger);
+  undo.defer(() => tracing?.close(0));
   const access = config.API_KEYS_FILE === undefined ? null : openKeys(config.API_KEYS_FILE, metrics, logger);
   if (access !== null) undo.defer(access.stop);
   const auditLog = openAudit(config, metrics, logger);
@@ -80,7 +85,7 @@ export async function start(
   const readiness = new Readiness(STORE_LOST_AFTER_MS);
   const store = openStore(storeSettings(config), observeStore(metrics, logger), hooks);
   undo.defer(() => store.close(0));
-  const queue = openQueue(config, store, metrics, hooks);
+  const queue = openQueue(config, store, metrics, hooks, tracing?.tracer);
   const status = openStatus({ config, version, metrics, readiness, store, pendingSaves: () => queue.pending });
   undo.defer(status.board.stop.bind(status.board));
   const deps: AppDeps = {
@@ -111,6 +116,7 @@ export async function start(
     rateLimit: openRateLimit(config, nowMs),
     // Past keys it is only on the port that clients do not reach.
     status: config.API_KEYS_FILE === undefined ? status.deps : null,
+    tracer: tracing?.tracer ?? null,
     version,
     docsAssets: readDocsAssets(),
   };
@@ -139,7 +145,7 @@ export async function start(
       status.board.drain();
     },
   };
-  const parts = { app: servers, ops, queue, feed: endless, store, readiness, stopWatch };
+  const parts = { app: servers, ops, queue, feed: endless, store, readiness, stopWatch, tracing };
   return {
     url: urlOf(app),
     opsUrl: ops && urlOf(ops),
@@ -158,7 +164,13 @@ function readTrustedProxies(config: Config): (address: string | undefined) => bo
   }
 }
 
-function openQueue(config: Config, store: OpenStore, metrics: Metrics, { probe }: TestHooks): SaveQueue {
+function openQueue(
+  config: Config,
+  store: OpenStore,
+  metrics: Metrics,
+  { probe }: TestHooks,
+  tracer: SaveTracer | undefined,
+): SaveQueue {
   return new SaveQueue(
     {
       store: store.items,
@@ -167,11 +179,12 @@ function openQueue(config: Config, store: OpenStore, metrics: Metrics, { probe }
       clock: { nowMs, delay: (ms) => setTimeout(ms), afterArrivals: (work) => void setImmediate(work) },
       random: Math.random,
       probe,
+      tracer,
       observer: {
         joined: () => metrics.itemSavesJoined.inc(),
-        committed(batchSize, durationMs) {
+        committed(batchSize, durationMs, traceId) {
           metrics.commitBatchSize.observe(batchSize);
-          metrics.commitDuration.observe(durationMs / 1_000);
+          metrics.commitDuration.observe({}, durationMs / 1_000, traceId);
         },
         lockLost: () => metrics.contentLockLost.inc(),
       },

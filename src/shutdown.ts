@@ -12,6 +12,8 @@ export type Parts = {
   readonly store: { close(graceMs: number): Promise<void> };
   readonly readiness: { drain(): void };
   readonly stopWatch: () => void;
+  /** Null where nothing is traced. */
+  readonly tracing: { close(limitMs: number): Promise<void> } | null;
 };
 
 /**
@@ -21,9 +23,11 @@ export type Parts = {
 const DRAIN_MS = 2_000;
 /** Kept for leaving Redis, however long clients took. The rest of the default grace outlasts SAVE_DEADLINE_MS and the drain. */
 const REDIS_GRACE_MS = 500;
+/** For the spans of the last requests, when those are answered. A collector that is down costs no more of the shutdown. */
+const TRACING_GRACE_MS = 1_000;
 
 /**
- * Not ready → end the feeds → drain (answers carry `Connection: close`) → close the server → finish the saves in flight → leave Redis.
+ * Not ready → end the feeds → drain (answers carry `Connection: close`) → close the server → finish the saves in flight → send the last traces → leave Redis.
  * Ends within `graceMs`: a step that fails or takes too long is logged and does not keep the next from happening.
  */
 export async function shutDown(parts: Parts, graceMs: number, logger: Logger): Promise<void> {
@@ -50,6 +54,8 @@ export async function shutDown(parts: Parts, graceMs: number, logger: Logger): P
   await step('finish saves', () => parts.queue.close());
   parts.stopWatch();
   await step('close ops server', async () => parts.ops?.close());
+  const tracingMs = Math.max(0, Math.min(TRACING_GRACE_MS, deadlineMs - performance.now()));
+  await step('send traces', async () => parts.tracing?.close(tracingMs));
   await step('leave Redis', () => parts.store.close(redisGraceMs / 2), redisGraceMs);
   logger.info('stopped');
 }

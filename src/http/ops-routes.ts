@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { CommonMetrics } from '../observability/common-metrics.ts';
 import type { Readiness, ReadinessReport } from '../observability/readiness.ts';
+import { scrape } from '../observability/traced-histogram.ts';
 import { ProblemError } from './problems.ts';
 
 const UNCACHED = { 'cache-control': 'no-store' };
@@ -25,9 +26,13 @@ export async function healthRoutes(app: FastifyInstance, { readiness }: { readin
   });
 }
 
-/** Registers /metrics in the Prometheus text format. */
+/** Registers /metrics in the Prometheus text format, and as OpenMetrics for who asks for that where there are exemplars. */
 export async function metricsRoute(app: FastifyInstance, { metrics }: { metrics: CommonMetrics }): Promise<void> {
-  app.get('/metrics', { config: { isProbe: true } }, async (_request, reply) =>
-    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
-  );
+  const { registry, hasExemplars } = metrics;
+  app.get('/metrics', { config: { isProbe: true } }, async (request, reply) => {
+    if (!hasExemplars) return reply.type(registry.contentType).send(await registry.metrics());
+    const asksForOpenMetrics = request.headers.accept?.includes('application/openmetrics-text') === true;
+    const { type, text } = await scrape(registry, asksForOpenMetrics);
+    return reply.type(type).send(text);
+  });
 }

@@ -4,6 +4,7 @@ import { type Logger, logPlain } from '../observability/logger.ts';
 import type { CommonMetrics } from '../observability/common-metrics.ts';
 import type { BatchCounts } from './batch-result.ts';
 import type { Problem } from './problems.ts';
+import { endTrace } from './request-trace.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -63,7 +64,9 @@ export function recordRequest(
   const { isProbe = false, isEndless = false } = config;
   const { statusCode: status, elapsedTime } = reply;
   const isMeasured = !isProbe && !(isEndless && status === 200);
-  if (isMeasured) metrics.httpRequestDuration.observe(labelsOf(request.method, route, status), elapsedTime / 1_000);
+  const { trace } = request;
+  const labels = labelsOf(request.method, route, status);
+  if (isMeasured) metrics.httpRequestDuration.observe(labels, elapsedTime / 1_000, trace?.keptTraceId);
   const level = levelFor(request, status, isProbe);
   const fields = {
     requestId: request.id,
@@ -75,8 +78,10 @@ export function recordRequest(
     ...request.saveLog,
     ...request.feedLog,
     ...failureFields(request, status),
+    ...trace?.ids,
     msg: 'request',
   };
+  endTrace(request, status);
   if (level === 'info') logPlain(logger, fields);
   else logger[level](fields);
 }

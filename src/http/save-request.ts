@@ -4,6 +4,7 @@ import type { KeyCheck } from '../access/keyring.ts';
 import { type Content, contentKey } from '../items/content.ts';
 import type { SaveOutcome, SaveRequest, Waiter } from '../items/pending-save.ts';
 import type { RequestToken } from '../items/request-token.ts';
+import type { SaveTrace } from '../items/save-trace.ts';
 import { sourceOf } from './authentication.ts';
 import type { AuditLog } from '../observability/audit-log.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -43,7 +44,8 @@ export function saveRequest(
   source: string,
   { token, tokenKind }: RequestToken,
   deps: SaveDeps,
+  trace?: SaveTrace,
 ): SaveRequest {
   const deadlineMs = deps.nowMs() + deps.saveDeadlineMs;
-  return { key: contentKey(content), content, source, token, tokenKind, deadlineMs };
+  return { key: contentKey(content), content, source, token, tokenKind, deadlineMs, trace };
 }

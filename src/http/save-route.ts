@@ -8,6 +8,7 @@ import { readContent } from './item-body.ts';
 import { etagOf, pathOf } from './item-links.ts';
 import { preferenceApplied, readPreferences } from './prefer.ts';
 import { ProblemError, sendProblem } from './problems.ts';
+import { saveTraceOf } from './request-trace.ts';
 import { readIdentity, type SaveDeps, saveRequest } from './save-request.ts';
 
 /** Registers the route. */
@@ -29,7 +30,7 @@ export async function saveRoute(app: FastifyInstance, deps: SaveDeps): Promise<v
     async (request, reply) => {
       const identity = readIdentity(request, deps);
       const content = readContent(request.body);
-      const wanted = saveRequest(content, identity.source, requestToken(identity), deps);
+      const wanted = saveRequest(content, identity.source, requestToken(identity), deps, saveTraceOf(request));
       const startedMs = deps.nowMs();
       let outcome: SaveMetricOutcome = 'failed';
       let result: SaveOutcome | undefined;
@@ -37,10 +38,12 @@ export async function saveRoute(app: FastifyInstance, deps: SaveDeps): Promise<v
         result = await deps.save(wanted);
         outcome = result.kind === 'key_reused' ? 'rejected' : result.kind;
       } finally {
+        request.trace?.saved();
         request.saveLog = { outcome, digest: wanted.key.hex };
         auditSave(deps.auditLog, request, { digest: wanted.key.hex, outcome, result });
         metrics.itemSaves.inc({ outcome, mode: 'single' });
-        metrics.itemSaveDuration.observe({ outcome }, (deps.nowMs() - startedMs) / 1_000);
+        const seconds = (deps.nowMs() - startedMs) / 1_000;
+        metrics.itemSaveDuration.observe({ outcome }, seconds, request.trace?.keptTraceId);
       }
       return answerSave(result, request, reply);
     },

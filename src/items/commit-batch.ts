@@ -5,17 +5,19 @@ import { HeldLock } from './held-lock.ts';
 import { formatItemId } from './item.ts';
 import { LockWait, type LockWaitDeps, type LockWaitOptions } from './lock-wait.ts';
 import type { PendingSave } from './pending-save.ts';
-import type { AnswerTally, CommitResult, ItemStore } from './ports.ts';
+import type { AnswerTally, CommitResult, ItemStore, LockRequest } from './ports.ts';
+import type { CommitTrace, SaveTracer } from './save-trace.ts';
 
 type CommitDeps = LockWaitDeps & {
   readonly store: ItemStore;
   readonly tally: AnswerTally;
   readonly observer: {
     lockLost(): void;
-    /** How many contents were sent to the store, and how long that and their locks took. */
-    committed(batchSize: number, durationMs: number): void;
+    /** How many contents were sent to the store, how long that and their locks took, and whose trace shows it, if any. */
+    committed(batchSize: number, durationMs: number, traceId?: string): void;
   };
   readonly probe?: Probe | undefined;
+  readonly tracer?: SaveTracer | undefined;
 };
 type CommitOptions = LockWaitOptions & { readonly lockMarginMs: number };
 
@@ -39,15 +41,17 @@ const NO_LOCK = 'no lock';
  */
 export async function commitBatch(
   batch: readonly PendingSave[],
-  { store, locks, clock, observer, probe }: CommitDeps,
+  { store, locks, clock, observer, probe, tracer }: CommitDeps,
   { lockMarginMs }: CommitOptions,
 ): Promise<CommitResult> {
   const startedMs = clock.nowMs();
+  const trace = tracer === undefined ? undefined : traceOf(batch, tracer);
   const unlocked = batch.filter((save) => save.wait === null && !isLocked(save, startedMs + lockMarginMs));
   // A release goes out before the request, on the same connection, so that we are not locked out by ourselves.
   for (const save of unlocked) save.holdLock(null);
   if (probe !== undefined && unlocked.length > 0) await probe('before-lock');
   const asked = unlocked.length === 0 ? null : locks.ask(unlocked.map((save) => save.key));
+  if (trace !== undefined && asked !== null) traceLock(trace, asked);
   if (probe !== undefined) {
     await asked?.answer;
     await probe('after-lock');
@@ -58,6 +62,7 @@ export async function commitBatch(
   let result: CommitResult;
   try {
     result = await store.commit(commands);
+    trace?.ended(result);
   } finally {
     // Also when it throws: a lock that nobody knows of stays for its whole time to live.
     const grant = await asked?.answer;
@@ -67,8 +72,18 @@ export async function commitBatch(
     }
   }
   if (probe !== undefined && result.kind === 'confirmed') await probe('after-acknowledgement');
-  observer.committed(batch.length, clock.nowMs() - startedMs);
+  observer.committed(batch.length, clock.nowMs() - startedMs, trace?.traceId);
   return result;
+}
+
+function traceOf(batch: readonly PendingSave[], tracer: SaveTracer): CommitTrace | undefined {
+  const traces = batch.flatMap((save) => save.traces);
+  return traces.length === 0 ? undefined : tracer.commit(traces, batch.length);
+}
+
+function traceLock(trace: CommitTrace, { answer }: LockRequest): void {
+  trace.lockAsked();
+  void answer.then((grant) => trace.lockAnswered(grant !== null));
 }
 
 const isLocked = ({ grant }: PendingSave, untilMs: number): boolean => grant !== null && grant.validUntilMs >= untilMs;

@@ -6,6 +6,7 @@ import { type Item, itemAt } from './item.ts';
 import type { LockWait } from './lock-wait.ts';
 import type { AnswerCounts, Claim, LockGrant, SaveCommand, Verdict } from './ports.ts';
 import { isRepeatable, type TokenKind } from './request-token.ts';
+import type { SaveTrace, SaveWait } from './save-trace.ts';
 
 /** A request to save one content. `deadlineMs` is on the monotonic clock; after it the answer is a failure. */
 export type SaveRequest = {
@@ -15,6 +16,8 @@ export type SaveRequest = {
   readonly token: string;
   readonly tokenKind: TokenKind;
   readonly deadlineMs: number;
+  /** Absent unless the request is traced. */
+  readonly trace?: SaveTrace | undefined;
 };
 
 /** What became of a save. Each is an expected outcome; failures are `ServiceFailure`. */
@@ -88,8 +91,19 @@ export class PendingSave {
     this.#lock = lock;
   }
 
+  /** The traces of the requests that wait for it now. */
+  get traces(): SaveTrace[] {
+    return this.#claimants.flatMap(({ request }) => request.trace ?? []);
+  }
+
+  /** Tells the traces what it waits for. */
+  waits(why: SaveWait): void {
+    for (const trace of this.traces) trace.wait(why);
+  }
+
   /** Waits for the outcome of this save, as seen by another request. */
   join(request: SaveRequest, waiter: Waiter): void {
+    request.trace?.wait('join', this.traces[0]);
     this.#claimants.push({ request, waiter, isCounted: false });
   }
 

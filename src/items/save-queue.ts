@@ -7,11 +7,12 @@ import { HeldLock } from './held-lock.ts';
 import type { LockWait, LockWaitOptions } from './lock-wait.ts';
 import { PendingSave, type SaveOutcome, type SaveRequest, type Waiter } from './pending-save.ts';
 import type { AnswerTally, Clock, ContentLocks, ItemStore } from './ports.ts';
+import type { SaveTracer } from './save-trace.ts';
 
 /** What the queue tells about itself while it works. */
 export type SaveObserver = {
   joined(): void;
-  committed(batchSize: number, durationMs: number): void;
+  committed(batchSize: number, durationMs: number, traceId?: string): void;
   lockLost(): void;
 };
 
@@ -25,6 +26,8 @@ export type SaveQueueDeps = {
   readonly random: () => number;
   /** For tests. */
   readonly probe?: Probe | undefined;
+  /** Absent where nothing is traced. */
+  readonly tracer?: SaveTracer | undefined;
 };
 
 export type SaveQueueOptions = LockWaitOptions & {
@@ -107,6 +110,7 @@ export class SaveQueue {
   }
 
   #enqueue(save: PendingSave): void {
+    if (this.#deps.tracer !== undefined) save.waits('queue');
     this.#gathering.add(save);
     this.#pump();
   }
@@ -157,6 +161,7 @@ export class SaveQueue {
       this.#end(save);
       return;
     }
+    if (this.#deps.tracer !== undefined) save.waits('retry');
     // All of them together: each by itself was a lock and a commit of its own, and 2,000 lines of a stream that waited for
     // a failover kept the process so busy with those that it did not get to connecting.
     if (this.#failed.push(save) > 1) return;
@@ -180,6 +185,7 @@ export class SaveQueue {
       this.#end(save);
       save.settle({ kind: 'in_progress' });
     } else {
+      if (this.#deps.tracer !== undefined) save.waits('lock');
       void this.#tryLock(save, wait);
     }
   }

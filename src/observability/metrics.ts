@@ -1,6 +1,7 @@
 // Every metric of the service, in one registry of its own; label values come from closed sets only.
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { type CommonLabels, createCommonMetrics, SECONDS } from './common-metrics.ts';
+import { createTracedHistogram } from './traced-histogram.ts';
 
 export const SAVE_OUTCOMES = [
   'saved',
@@ -40,13 +41,16 @@ export function createMetrics(labels: MetricLabels) {
     registers,
   });
   for (const outcome of SAVE_OUTCOMES) for (const mode of SAVE_MODES) itemSaves.inc({ outcome, mode }, 0);
-  const itemSaveDuration = new Histogram({
-    name: 'item_save_duration_seconds',
-    help: 'Time from handing a content to the save queue to its outcome.',
-    labelNames: ['outcome'] as const,
-    buckets: SECONDS,
-    registers,
-  });
+  const itemSaveDuration = createTracedHistogram(
+    {
+      name: 'item_save_duration_seconds',
+      help: 'Time from handing a content to the save queue to its outcome.',
+      labelNames: ['outcome'] as const,
+      buckets: SECONDS,
+      registers,
+    },
+    common.hasExemplars,
+  );
   for (const outcome of SAVE_OUTCOMES) itemSaveDuration.zero({ outcome });
   const itemSavesPending = new Gauge({
     name: 'item_saves_pending',
@@ -106,12 +110,15 @@ export function createMetrics(labels: MetricLabels) {
     buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 500],
     registers,
   });
-  const commitDuration = new Histogram({
-    name: 'commit_duration_seconds',
-    help: 'Time of one round of the save path: locks, script and acknowledgement.',
-    buckets: SECONDS,
-    registers,
-  });
+  const commitDuration = createTracedHistogram(
+    {
+      name: 'commit_duration_seconds',
+      help: 'Time of one round of the save path: locks, script and acknowledgement.',
+      buckets: SECONDS,
+      registers,
+    },
+    common.hasExemplars,
+  );
   const replicationAck = new Histogram({
     name: 'replication_ack_seconds',
     help: 'Time of script and acknowledgement of commits that were confirmed.',

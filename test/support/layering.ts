@@ -16,7 +16,7 @@ type Rule = {
 const RULES: Readonly<Record<string, Rule>> = {
   items: { ours: [], packages: ['canonicalize', 'zod'] },
   access: { ours: [], packages: ['zod'] },
-  observability: { ours: [], packages: ['pino', 'prom-client'] },
+  observability: { ours: [], packages: ['pino', 'prom-client', '@opentelemetry/*'] },
   status: { ours: [], packages: ['zod'] },
   redis: { ours: ['items', 'status'], packages: ['ioredis', 'p-limit', 'redlock'] },
   http: {
@@ -34,6 +34,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       'open-keys',
       'open-rate-limit',
       'open-status',
+      'open-tracing',
       'app',
       'config',
       'config-checks',
@@ -51,6 +52,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   keeper: { ours: ['app', 'config', 'entry', 'observability', 'redis', 'url-of'], packages: ['prom-client'] },
   'open-rate-limit': { ours: ['http', 'config'], packages: [] },
   'open-status': { ours: ['config', 'http', 'observability', 'redis', 'status'], packages: [] },
+  'open-tracing': { ours: ['config', 'observability'], packages: ['prom-client'] },
   'open-audit': { ours: ['config', 'observability'], packages: [] },
   'open-keys': { ours: ['access', 'config', 'observability'], packages: [] },
   'url-of': { ours: [], packages: ['fastify'] },
@@ -89,7 +91,9 @@ function whyForbidden(from: string, to: string, sources: Sources): string | null
   if (!to.startsWith('src/')) {
     const [scope = '', name = ''] = to.split('/');
     const packageName = scope.startsWith('@') ? `${scope}/${name}` : scope;
-    return rule.packages.includes(packageName) ? null : `${layer} may not use the package ${packageName}`;
+    return rule.packages.includes(packageName) || rule.packages.includes(`${scope}/*`)
+      ? null
+      : `${layer} may not use the package ${packageName}`;
   }
   const path = to.slice('src/'.length);
   if (sources[path] === undefined) return 'there is no such file in src';

@@ -149,6 +149,7 @@ export async function createTestApp(overrides: Partial<AppDeps> = {}, build = bu
     auditLog: null,
     rateLimit: null,
     status: null,
+    tracer: null,
     logger: createLogger('trace', { write: (line) => (log += line) }),
     metrics,
     readiness,

@@ -19,7 +19,7 @@ vi.mock('node:timers/promises', () => ({
 const GRACE_MS = 15_000;
 /** A timer of 0 ms takes 1, once for each step. */
 const TIMER_SLACK_MS = 5;
-const STEPS = ['close app', 'close queue', 'stop watch', 'close ops', 'leave Redis'];
+const STEPS = ['close app', 'close queue', 'stop watch', 'close ops', 'send traces', 'leave Redis'];
 
 type Work = () => Promise<unknown>;
 const hang: Work = () => new Promise(() => {});
@@ -42,6 +42,7 @@ function setUp(work: Partial<Record<string, Work>> = {}, ops = true) {
     queue: { close: () => step('close queue') },
     stopWatch: () => void happened.push('stop watch'),
     ops: ops ? { close: () => step('close ops') } : null,
+    tracing: { close: async () => void (await step('send traces')) },
     store: { close: async () => void (await step('leave Redis')) },
   };
   const logger = createLogger('info', { write: (line) => (log += line) });
@@ -92,7 +93,7 @@ test('without a port of its own for metrics', async () => {
   expect(run.happened).toEqual(['drain', 'end feeds', ...STEPS.filter((name) => name !== 'close ops')]);
 });
 
-describe.each(['close app', 'close queue', 'close ops', 'leave Redis'])('%s', (name) => {
+describe.each(['close app', 'close queue', 'close ops', 'send traces', 'leave Redis'])('%s', (name) => {
   test.each([
     ['hangs', hang],
     ['fails', fail],
