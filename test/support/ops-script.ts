@@ -21,7 +21,7 @@ type ScriptOptions = {
   readonly timeoutMs?: number;
 };
 
-/** Longer than any script waits by itself. */
+/** Longer than any script waits by itself, but for settled.sh, which is told how long. */
 const TIMEOUT_MS = 120_000;
 
 /** What a script is told that runs beside a node. */
@@ -64,4 +64,12 @@ export async function runScript(
     throw new Error(`${name} did not end within ${timeoutMs} ms; it said:\n${output.stdout}${output.stderr}`);
   }
   return { code, ...output };
+}
+
+/** What digest.sh prints for a node; with `before`, of what was there then. Throws when the node contradicts itself. */
+export async function digestOf(set: RedisSet, node: RedisNode, before?: string): Promise<string> {
+  const args = [node.address, ...(before === undefined ? [] : ['-'])];
+  const { code, stdout, stderr } = await runScript('digest.sh', args, { env: asOperator(set), input: before ?? '' });
+  if (code !== 0) throw new Error(`digest.sh ended with ${code}: ${stderr}`);
+  return stdout;
 }
