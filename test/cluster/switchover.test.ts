@@ -79,6 +79,24 @@ test('refused while a replica is down, before the Sentinels noticed and after', 
   await stack.redis.settled();
 });
 
+test('refused while a replica may not be promoted', async () => {
+  await stack.redis.settled();
+  const master = await stack.redis.masterNode();
+  const replica = stack.redis.nodes.find((node) => node !== master)!;
+  const [keeper] = stack.redis.keepers;
+  keeper!.pause();
+  try {
+    await askRedis(replica, ['CONFIG', 'SET', 'replica-priority', '0']);
+    const { code, output } = await refused();
+    expect({ code, output }).toEqual({ code: 1, output: expect.stringMatching(/refused: .*priority 0/) });
+    expect(await priorities()).toContainEqual(['replica-priority', '0']);
+  } finally {
+    keeper!.resume();
+  }
+  expect(await stack.redis.master()).toBe(master.address);
+  await stack.redis.settled();
+});
+
 test('refused for a node that is no replica', async () => {
   const master = await stack.redis.master();
   const { code, output } = await refused('127.0.0.1:1');

@@ -115,6 +115,12 @@ export async function defineStack({ tlsDir, keysDir }: Overlays = {}) {
     /** One command to a Redis node or a Sentinel, `host:port`, as the operator. */
     operator: (address: string, ...command: string[]) =>
       compose('run', '--rm', '-T', '--no-deps', 'operator', 'sh', '/ops/redis/cli.sh', address, ...command),
+    /** A line of docs/runbook.md as an operator types it, in the directory of the compose file; standard output and error. */
+    async shell(line: string): Promise<string> {
+      const options = { cwd: root, env: { ...env, COMPOSE_PROJECT_NAME: project }, maxBuffer: 64 * 1024 * 1024 };
+      const { stdout, stderr } = await run('sh', ['-c', line], options);
+      return stdout + stderr;
+    },
     exec: (container: Container, ...command: string[]) => docker('exec', container.id, ...command),
     /** The last lines of each container, without the access log. */
     async logs() {
