@@ -51,7 +51,7 @@ function parseFlags(args: string[]): { url: string; contents: number; times: num
 
 async function demo(url: string, count: number, times: number): Promise<number> {
   await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5_000) }).catch(() => {
-    throw new Error(`Nothing answers at ${url}; start the service with "npm run up" first.`);
+    throw new Error(`Nothing answers at ${url}: start the service with "npm run up", or say with --url where it is.`);
   });
   // Another text in every run, or the second run would find everything saved already.
   const run = randomBytes(3).toString('hex');
