@@ -22,7 +22,7 @@ const anchorsOf = (page: string): string[] =>
   );
 
 test('the pages are found', () => {
-  expect(PAGES).toEqual(expect.arrayContaining(['README.md', 'docs/runbook.md']));
+  expect(PAGES).toEqual(expect.arrayContaining(['README.md', 'docs/runbook.md', 'ops/kubernetes/README.md']));
 });
 
 test.each(PAGES)('%s', (page) => {
