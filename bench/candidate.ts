@@ -77,6 +77,9 @@ export const CANDIDATES: Readonly<Record<string, (workshop: Workshop) => Promise
     );
   },
   empty: (workshop) => startPeer(workshop, 'empty'),
+  'http-only': (workshop) => startPeer(workshop, 'http-only'),
+  'http-only, no log': (workshop) =>
+    startPeer(workshop, 'http-only', { name: 'http-only-no-log', env: { LOG_LEVEL: 'warn' } }),
   /** Its Redis keeps an append-only file as Redis does when it is turned on: flushed to the disk every second. */
   usual: (workshop) => startUsual(workshop, 'usual', ['--save', '', '--appendonly', 'yes']),
   /** The same over a Redis with the settings of ours. */

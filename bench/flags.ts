@@ -18,7 +18,7 @@ Measures the service beside its peers on the same work, in turn, and prints what
 
 Without --all and --only one comparison, of:
 
-  --peers A,B     of ours, empty, usual, postgres (ours,empty,usual)
+  --peers A,B     of ours, http-only, empty, usual, postgres (ours,empty,usual)
   --connections N 1 to 1000 (64)
   --bytes N       of each content, 60 to 65536 (100)
   --contents C    unique, half or hot (unique)

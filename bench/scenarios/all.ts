@@ -2,7 +2,7 @@
 import type { Scenario } from '../scenario.ts';
 import { acks } from './acks.ts';
 import { batches } from './batches.ts';
-import { connections, duplicates, halfLoad, main, sizes } from './comparisons.ts';
+import { connections, duplicates, floor, halfLoad, main, sizes } from './comparisons.ts';
 import { failover } from './failover.ts';
 import { indexBuckets } from './index-buckets.ts';
 import { instances } from './instances.ts';
@@ -13,6 +13,7 @@ import { stores } from './stores.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   main,
+  floor,
   connections,
   halfLoad,
   duplicates,

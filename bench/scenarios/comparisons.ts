@@ -70,6 +70,23 @@ export const duplicates: Scenario = {
   }),
 };
 
+export const floor: Scenario = {
+  name: 'floor',
+  title: 'What is there before anything is saved',
+  about: `\`http-only\` is our HTTP side alone: checks, identity, digest, measurements, answer and log line, and a save
+that is decided at once (bench/peers/http-only.ts). What \`ours\` takes above it is the save. [costs.md](costs.md) reads this table.`,
+  run: async (context) => ({
+    rows: await runCases(
+      context,
+      ['ours', 'http-only', 'http-only, no log', 'empty'],
+      [
+        ['new contents', saves(CONNECTIONS)],
+        ['one hot content', saves(CONNECTIONS, 'hot')],
+      ],
+    ),
+  }),
+};
+
 export const sizes: Scenario = {
   name: 'sizes',
   title: 'Bigger contents',

@@ -1,8 +1,10 @@
 // The benchmark's own parts: what it sends, what it understands, and what it publishes.
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { HttpConnection } from '../../bench/http-connection.ts';
+import { renderPage } from '../../bench/page.ts';
 import { spreadOf } from '../../bench/report.ts';
 import { contentsOf, requestsOf } from '../../bench/requests.ts';
 import { barPlot, linePlot } from '../../bench/svg.ts';
@@ -87,4 +89,8 @@ test('plots hold their names as text and no numbers that are none', () => {
     expect(plot).not.toMatch(/NaN|Infinity/);
     expect(plot).toContain('polyline');
   }
+});
+
+test('docs/benchmarks.md is what the reports beside it say', () => {
+  expect(readFileSync(new URL('../../docs/benchmarks.md', import.meta.url), 'utf8')).toBe(renderPage());
 });
