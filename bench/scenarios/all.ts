@@ -2,6 +2,7 @@
 import type { Scenario } from '../scenario.ts';
 import { acks } from './acks.ts';
 import { batches } from './batches.ts';
+import { bytes } from './bytes.ts';
 import { connections, duplicates, floor, halfLoad, main, sizes } from './comparisons.ts';
 import { failover } from './failover.ts';
 import { indexBuckets } from './index-buckets.ts';
@@ -24,6 +25,7 @@ export const SCENARIOS: readonly Scenario[] = [
   reads,
   stores,
   stored,
+  bytes,
   indexBuckets,
   failover,
   soak,
