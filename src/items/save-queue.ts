@@ -64,8 +64,9 @@ export class SaveQueue {
   }
 
   /**
-   * Saves a content, or says why not. Throws `ServiceFailure`: `overloaded` when too many saves wait, `draining` after
-   * `close`, and what the store said last when the deadline passes. After any of them the same request may be sent again.
+   * Saves a content, or says why not. Throws `ServiceFailure`: `overloaded` when too many saves wait, or too many for its
+   * deadline, `draining` after `close`, and what the store said last when the deadline passes. After any of them the same
+   * request may be sent again.
    */
   save(request: SaveRequest): Promise<SaveOutcome> {
     return new Promise((resolve, reject) => this.submit(request, { resolve, reject }));
@@ -80,6 +81,9 @@ export class SaveQueue {
     if (this.#pending >= this.#options.maxPendingSaves)
       throw new ServiceFailure('overloaded', 'too many saves are waiting');
     const inFlight = this.#byContent.get(request.key.hex);
+    // Now and not at its deadline: by then it had held its place and its body for nothing.
+    if (inFlight === undefined && this.#gathering.waitMs > request.deadlineMs - this.#deps.clock.nowMs())
+      throw new ServiceFailure('overloaded', 'so many saves are waiting that this one would be too late');
     this.#pending++;
     if (inFlight !== undefined) {
       this.#deps.observer.joined();
@@ -135,9 +139,11 @@ export class SaveQueue {
 
   async #commit(batch: PendingSave[]): Promise<void> {
     for (const save of batch) save.isInRound = true;
+    const startedMs = this.#deps.clock.nowMs();
     try {
       // Before the locks are given back, which then leaves in one write with the next commit.
       const result = await commitBatch(batch, this.#deps, this.#options).finally(() => this.#commitSoon());
+      if (result.kind === 'confirmed') this.#gathering.confirmed(this.#deps.clock.nowMs() - startedMs);
       settleBatch(batch, result, this.#deps, this.#options, {
         done: (save) => this.#end(leave(save)),
         again: (save) => this.#enqueue(leave(save)),
