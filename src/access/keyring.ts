@@ -10,7 +10,7 @@ export type Caller = { readonly client: string; readonly keyId: string; readonly
 export type KeyCheck = {
   /** The caller with this `Authorization` header, or null: whether it is missing, malformed, unknown, wrong or expired is not told. */
   callerOf(authorization: string | undefined): Caller | null;
-  /** Whether the key of somebody who was let in still lets in the same client; for answers that go on for long. */
+  /** Whether the key of somebody who was let in still lets in the same client, to no less; for answers that go on for long. */
   isStillValid(caller: Caller): boolean;
 };
 
@@ -51,10 +51,12 @@ export class Keyring {
     return isRight && entry !== undefined && nowMs < entry.expiresAtMs ? entry.caller : null;
   }
 
-  /** Whether the key of somebody who was let in still lets in the same client; for answers that go on for long. */
-  isStillValid({ keyId, client }: Caller, nowMs: number): boolean {
+  /** Whether the key of somebody who was let in still lets in the same client, to no less; for answers that go on for long. */
+  isStillValid({ keyId, client, scopes }: Caller, nowMs: number): boolean {
     const entry = this.#entries.get(keyId);
-    return entry !== undefined && nowMs < entry.expiresAtMs && entry.caller.client === client;
+    if (entry === undefined || nowMs >= entry.expiresAtMs) return false;
+    // An operator may take a scope away in the file itself.
+    return entry.caller.client === client && scopes.isSubsetOf(entry.caller.scopes);
   }
 }
 

@@ -71,6 +71,8 @@ export class BatchSave {
   }
 
   #submit(content: Content, index: number, done: (result: BatchResult) => void): void {
+    // Again: a window of lines may have waited for its client's limit for minutes.
+    if (this.#isShutOut(done)) return;
     const { nowMs, submit } = this.#deps;
     let wanted: SaveRequest;
     try {

@@ -49,6 +49,19 @@ describe('a key', () => {
     expect(keyring.isStillValid(other!, nowMs)).toBe(true);
   });
 
+  test.each([
+    ['a scope less', { scopes: ['items:write' as const] }, false],
+    ['another client', { client: 'other' }, false],
+    ['a scope more', { scopes: [...SCOPES] }, true],
+    ['a new expiry', { expiresAt: '2027-01-31T00:00:00.000Z' }, true],
+  ])('that has %s by now goes on with what it began: %o %s', (_, change, isValid) => {
+    const { file, key, record } = create();
+    const keyring = new Keyring(file);
+    const caller = keyring.callerOf(`Bearer ${key}`, nowMs);
+    keyring.replace({ ...file, keys: [{ ...record, ...change }] });
+    expect(keyring.isStillValid(caller!, nowMs)).toBe(isValid);
+  });
+
   test('lets nobody in when a single character of it is another', () => {
     const { file, key } = create();
     const keyring = new Keyring(file);
