@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the local stack needs and the machine lacks: the npm packages, redis-server, nginx. Silent when all is
-# there. Debian, Ubuntu, macOS. With --cuts also what the chaos suite cuts networks
-# with, with --browser also the Chromium that the tests read /docs with, with --bench also the databases of the
+# there. Debian, Ubuntu, macOS. With --packages nothing but the npm packages. With --cuts also what the chaos suite cuts
+# networks with, with --browser also the Chromium that the tests read /docs with, with --bench also the databases of the
 # benchmark's peers, where these can be had: without them, what needs them is reported as not run.
 set -eu
 
@@ -60,6 +60,7 @@ if [ ! -e $installed ] || [ -n "$(find package-lock.json -newer $installed)" ]; 
   say 'Installing the npm packages (once).'
   npm_ci || fail 'npm ci failed, see above.'
 fi
+[ "${1:-}" != --packages ] || exit 0
 
 packages=''
 if ! command -v redis-server >/dev/null || ! command -v redis-cli >/dev/null; then packages='redis-server'; fi
