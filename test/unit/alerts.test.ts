@@ -59,6 +59,7 @@ const METRICS_OF_OTHERS = [
   'redis_sentinel_master_ckquorum_status',
   'redis_sentinel_master_status',
   'redis_up',
+  'scrape_duration_seconds',
 ];
 
 /** The names of all metrics that an expression reads; an error in its syntax is one named "⚠". */
