@@ -81,7 +81,9 @@ describe.skipIf(!docker)('the fences of docker compose (needs a Docker engine)',
     }
     // The same question to somebody whom nginx does reach, so that "no" means something.
     expect(await canConnect(nginx!, `timeout 3 bash -c '</dev/tcp/api/3000'`)).toBe(true);
-    const onData = containers.filter(({ NetworkSettings: { Networks } }) => `${stack.project}_data` in Networks);
+    const onData = containers.filter(
+      ({ NetworkSettings: { Networks } }) => `${stack.project}_data_${stack.dataNetwork}` in Networks,
+    );
     const services = new Set(onData.map(({ Name }) => Name.replace(/^\/.*?-[0-9a-f]{8}-([\w-]+?)(-\d+)+$/, '$1')));
     expect([...services].toSorted()).toEqual(['api', 'keeper', 'redis', 'redis-exporter', 'sentinel']);
     expect(await stack.exec(api!, 'node', '-e', ASK_WITHOUT_PASSWORD, `${stack.dataNetwork}.11`)).toMatch(/^-NOAUTH/);
