@@ -18,6 +18,7 @@ import { type EraseDeps, eraseRoute } from './http/erase-route.ts';
 import { installErrorHandler, refuseUnknownAddresses, renderError } from './http/error-handler.ts';
 import { installJsonBody } from './http/json-body.ts';
 import { type FeedDeps, feedRoute } from './http/feed-route.ts';
+import { refuseUnknownHosts } from './http/known-hosts.ts';
 import * as limits from './http/limits.ts';
 import { type LookupDeps, lookupRoute } from './http/lookup-route.ts';
 import { installBodyShare } from './http/memory-share.ts';
@@ -51,6 +52,8 @@ export type AppDeps = BatchDeps &
     readonly status: StatusDeps | null;
     /** The origins whose scripts may use the service from a browser, or null for none. */
     readonly corsOrigins: '*' | readonly string[] | null;
+    /** Names under which what needs no key is served, besides those that nobody can register; `*` for all. */
+    readonly allowedHosts: readonly string[];
     /** Null where nobody is asked for a key. */
     readonly keys: KeyCheck | null;
     /** Null where clients may send as much as they like. */
@@ -66,6 +69,7 @@ export type OpsDeps = Pick<AppDeps, 'logger' | 'readiness' | 'isTrustedProxy'> &
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = fastify(serverOptions(deps));
   const addAllowedMethods = await prepare(app, deps, deps.corsOrigins, deps.tracer);
+  if (deps.keys === null) refuseUnknownHosts(app, deps.allowedHosts);
   installAuthentication(app, deps);
   installRateLimit(app, deps.rateLimit);
   installBodyShare(app);
@@ -93,6 +97,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
 export async function buildStreamApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = fastify({ ...serverOptions(deps), http2: true } as FastifyServerOptions);
   const addAllowedMethods = await prepare(app, deps, deps.corsOrigins, deps.tracer);
+  if (deps.keys === null) refuseUnknownHosts(app, deps.allowedHosts);
   installAuthentication(app, deps);
   installRateLimit(app, deps.rateLimit);
   installBodyShare(app);

@@ -122,6 +122,14 @@ export const settingsSchema = z.object({
     .pipe(z.union([z.literal('*'), z.array(origin).min(1).max(64)], ORIGINS))
     .optional()
     .describe('Origins whose scripts may use the service from a browser, or `*`. Unset: none.'),
+  ALLOWED_HOSTS: list(
+    z.string().regex(/^(\*|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)$/, 'must be host names without a port, or *'),
+  )
+    .transform((names) => names.map((name) => name.toLowerCase()))
+    .optional()
+    .describe(
+      'Names under which what needs no API key is served, or `*` for any. Unset: addresses, and names that nobody can register (without a dot, `.local`, `.internal`, `.test`, `.svc`); these always are.',
+    ),
   API_KEYS_FILE: z
     .string()
     .min(1)

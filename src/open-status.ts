@@ -16,7 +16,7 @@ const INTERVAL_MS = 1_000;
 const read = (name: string): string => readFileSync(new URL(`http/status-page/${name}`, import.meta.url), 'utf8');
 
 export type StatusSources = {
-  readonly config: Pick<Config, 'PORT'>;
+  readonly config: Pick<Config, 'PORT' | 'ALLOWED_HOSTS'>;
   readonly version: string;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
@@ -43,6 +43,7 @@ export function openStatus(sources: StatusSources): { readonly board: StatusBoar
     deps: {
       board,
       assets: { page: read('page.html'), script: read('page.js'), style: read('page.css') },
+      allowedHosts: config.ALLOWED_HOSTS ?? [],
       maxWatchers: limits.MAX_STATUS_WATCHERS,
       times: {
         stallMs: limits.STATUS_STALL_MS,

@@ -111,6 +111,7 @@ export async function start(
     admission: new BatchAdmission(config.MAX_PENDING_SAVES),
     servesMetrics: config.METRICS_PORT === undefined,
     corsOrigins: config.CORS_ORIGINS ?? null,
+    allowedHosts: config.ALLOWED_HOSTS ?? [],
     keys: access?.keys ?? null,
     auditLog,
     rateLimit: openRateLimit(config, nowMs),

@@ -36,6 +36,7 @@ const app = await buildApp({
   submit: unused,
   store: { find: unused, list: unused, lookup: unused, counts: unused },
   erasure: { erase: unused },
+  allowedHosts: [],
   keys: null,
   rateLimit: null,
   status: null,

@@ -3,12 +3,15 @@ import { finished, Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { StatusBoard, Watch } from '../status/board.ts';
 import { fixedAnswer, HTML } from './fixed-answer.ts';
+import { refuseUnknownHosts } from './known-hosts.ts';
 import { ProblemError } from './problems.ts';
 
 export type StatusDeps = {
   readonly board: Pick<StatusBoard, 'watch' | 'watchers'>;
   readonly assets: { readonly page: string; readonly script: string; readonly style: string };
   readonly maxWatchers: number;
+  /** See `refuseUnknownHosts`. */
+  readonly allowedHosts: readonly string[];
   readonly times: {
     /** A watcher that takes nothing for this long is cut. */
     readonly stallMs: number;
@@ -29,6 +32,8 @@ const PAGE_HEADERS = {
 /** Registers the routes. Like probes they are not measured: who looks at the page must not move what it shows. */
 export async function statusRoutes(app: FastifyInstance, deps: StatusDeps): Promise<void> {
   const { board, assets, maxWatchers, times } = deps;
+  // It asks nobody for a key, wherever it is.
+  refuseUnknownHosts(app, deps.allowedHosts);
   const config = { isProbe: true };
   app.get('/status', { config }, fixedAnswer(HTML, assets.page, PAGE_HEADERS));
   app.get('/status/page.js', { config }, fixedAnswer('text/javascript; charset=utf-8', assets.script));

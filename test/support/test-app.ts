@@ -145,6 +145,7 @@ export async function createTestApp(overrides: Partial<AppDeps> = {}, build = bu
   const readiness = new Readiness(15_000);
   let log = '';
   const app = await build({
+    allowedHosts: [],
     keys: null,
     auditLog: null,
     rateLimit: null,

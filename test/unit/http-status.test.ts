@@ -18,7 +18,9 @@ let url: string;
 
 async function start(times = TIMES, version = '1'): Promise<void> {
   board = new StatusBoard(boardDeps('a', { self: { id: 'a', name: 'a', version, startedAt: 0 } }));
-  service = await createTestApp({ status: { board, assets: ASSETS, maxWatchers: 2, times } });
+  service = await createTestApp({
+    status: { board, assets: ASSETS, allowedHosts: ['status.example'], maxWatchers: 2, times },
+  });
   url = `${await service.app.listen({ host: '127.0.0.1', port: 0 })}/status/events`;
 }
 async function stop(): Promise<void> {
@@ -120,6 +122,10 @@ test.each([
   const paths = ['/status', '/status/page.js', '/status/events'];
   await using without = await createTestApp({ status: null }, build);
   for (const path of paths) expect(problemOf(await without.get(path))).toMatchObject({ status: 404 });
-  await using withIt = await createTestApp({ status: { board, assets: ASSETS, maxWatchers: 2, times: TIMES } }, build);
+  await using withIt = await createTestApp(
+    { status: { board, assets: ASSETS, allowedHosts: [], maxWatchers: 2, times: TIMES } },
+    build,
+  );
   expect((await withIt.get('/status')).statusCode).toBe(200);
+  for (const path of paths) problemOf(await withIt.get(path, { host: 'evil.example' }), 400, 'bad-request');
 });
