@@ -72,8 +72,11 @@ export interface ItemStore {
   find(position: ItemPosition): Promise<Item | null>;
   /** The item that has this content, or null. Throws `ServiceFailure` when the store cannot be asked. */
   lookup(key: ContentKey): Promise<Item | null>;
-  /** Up to `limit` items in the order of their ids, after the cursor. Throws `ServiceFailure` when the store cannot be asked. */
-  list(cursor: ListCursor | ListOrder, limit: number): Promise<ItemPage>;
+  /**
+   * Up to `limit` items in the order of their ids, after the cursor; none, and nothing is read, when `isWanted` denies it as
+   * its turn comes. Throws `ServiceFailure` when the store cannot be asked.
+   */
+  list(cursor: ListCursor | ListOrder, limit: number, isWanted?: () => boolean): Promise<ItemPage>;
 }
 
 /** `absent`: there was no such item, or somebody else had erased it. */

@@ -93,13 +93,16 @@ export class RedisItemStore implements ItemStore, ItemCounter {
     }
   }
 
-  async list(from: ListCursor | ListOrder, limit: number): Promise<ItemPage> {
+  async list(from: ListCursor | ListOrder, limit: number, isWanted = (): boolean => true): Promise<ItemPage> {
     const { readRedis, space } = this.#deps;
     if (this.#listings.pendingCount >= MAX_WAITING_LISTINGS) {
       throw new ServiceFailure('overloaded', 'too many listings wait');
     }
     const deadlineMs = this.#readDeadlineMs();
-    return this.#listings(() => this.#read(() => listItems(readRedis, space, from, limit), deadlineMs));
+    return this.#listings(async () => {
+      if (!isWanted()) return { items: [], next: null };
+      return this.#read(() => listItems(readRedis, space, from, limit), deadlineMs);
+    });
   }
 
   async counts(): Promise<ItemCounts> {

@@ -119,6 +119,13 @@ describe('items of the largest size', () => {
     expect(large.seen.filter((line) => /^(down|failed)/.test(line))).toEqual([]);
   });
 
+  test('what nobody waits for any more is not read', async () => {
+    const first = Array.from({ length: 4 }, () => large.items.list('asc', 1_000));
+    const left = Array.from({ length: 100 }, () => large.items.list('asc', 1_000, () => false));
+    expect(await Promise.all(left)).toEqual(left.map(() => ({ items: [], next: null })));
+    for (const page of await Promise.all(first)) expect(page.items).toHaveLength(128);
+  });
+
   test('more than may wait are refused as overloaded', async () => {
     const listings = await Promise.allSettled(Array.from({ length: 210 }, () => large.items.list('asc', 1)));
     const refused = listings.filter(({ status }) => status === 'rejected');
