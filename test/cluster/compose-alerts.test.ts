@@ -67,6 +67,15 @@ describe.skipIf(!docker)('alerts of docker compose (needs a Docker engine)', () 
     expect((await received()).map(({ alertname }) => alertname)).not.toContain('InstancesMissing');
   });
 
+  test('as long as an outage is known, so are failed and slow saves; and of that nobody is told', async () => {
+    await expect.poll(() => causesOf('OutageKnown'), eventually).toBe(0);
+    await report({ alertname: 'AvailabilityBurnsFast' });
+    await report({ alertname: 'AcknowledgementsFail' });
+    await expect.poll(() => causesOf('AvailabilityBurnsFast'), eventually).toBe(1);
+    await expect.poll(() => causesOf('AcknowledgementsFail'), eventually).toBe(1);
+    expect((await received()).map(({ alertname }) => alertname)).not.toContain('OutageKnown');
+  });
+
   test('that a keeper does not answer is held back when none looks, that an exporter does not is told', async () => {
     await expect.poll(() => causesOf('KeeperDown'), eventually).toBe(0);
     await report({ alertname: 'ScrapeFails', job: 'keeper' });
