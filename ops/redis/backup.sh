@@ -40,8 +40,7 @@ for old in "$dir"/backup.*; do
   if [ -e "$old" ] && ! kill -0 "${old##*.}" 2>/dev/null; then rm -rf "$old"; fi
 done
 
-views=$(views)
-master=$(named_master)
+find_master
 [ -n "$master" ] || refuse "no majority of the Sentinels ($SENTINELS) names a master"
 why=$(ask "$me" info replication </dev/null | awk -F: -v me="$me" -v master="$master" '
   { value[$1] = $2 }

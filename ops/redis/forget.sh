@@ -23,8 +23,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 ask_sentinel() { ask "$@" </dev/null; }
 # shellcheck disable=SC2154,SC2086 # set by views.sh; one word per Sentinel
 all=$(printf '%s\n' $sentinels | wc -l)
-views=$(views)
-master=$(named_master)
+find_master
 [ -n "$master" ] || fail "refused: no majority of the Sentinels ($SENTINELS) names a master"
 # shellcheck disable=SC2154 # set by views.sh
 named=$(printf '%s\n' "$views" | awk -v master="$master" '$3 == master' | wc -l)

@@ -79,8 +79,7 @@ follow() {
 
 # --- is everything healthy? ---
 
-views=$(views)
-master=$(named_master)
+find_master
 [ -n "$master" ] || refuse "no majority of the Sentinels ($SENTINELS) names a master"
 lead=
 for sentinel in $sentinels; do

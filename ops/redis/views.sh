@@ -32,6 +32,16 @@ named_master() {
     END { for (node in votes) if (votes[node] >= majority) print node }'
 }
 
+# find_master: puts what all say into $views, and what a majority names into $master. On a busy machine a Sentinel that is
+# well may be silent for a second, so it is asked for up to 5 s until there is one.
+find_master() {
+  looks=10
+  while views=$(views) && master=$(named_master) && [ -z "$master" ] && [ "$looks" -gt 1 ]; do
+    looks=$((looks - 1))
+    sleep 0.5
+  done
+}
+
 # later_master NODE: whom any Sentinel names at a later epoch than all that name NODE; the others will hear of it from
 # that one. From $views.
 later_master() {

@@ -85,6 +85,17 @@ test('who becomes master meanwhile is put off, too', () => {
   expect(status).toBe(0);
 });
 
+test('a master that does not move at once is moved at another try', () => {
+  const { status, calls } = restart({ moves: ['nobody', 'nobody', 'redis-3'] });
+  expect(calls.filter((call) => call.startsWith('move'))).toEqual([
+    'move to nobody',
+    'move to nobody',
+    'move to redis-3',
+  ]);
+  expect(calls.at(-2)).toBe('redis-1 while redis-3 is master');
+  expect(status).toBe(0);
+});
+
 test('a master that does not move is not restarted', () => {
   const { status, output, renewed } = restart({ moves: ['nobody', 'nobody', 'nobody', 'redis-2'] });
   expect(renewed).toEqual(of('redis-1', ...SENTINELS, 'redis-2', 'redis-3'));
