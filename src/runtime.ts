@@ -128,8 +128,9 @@ export async function start(
   const ops = config.METRICS_PORT === undefined ? null : await buildOpsApp(deps, status.deps);
   if (ops !== null) undo.defer(() => ops.close());
 
-  await app.listen({ host: config.HOST, port: config.PORT });
-  if (streams !== null) await streams.listen({ host: config.HOST, port: config.STREAM_PORT ?? 0 });
+  const backlog = limits.LISTEN_BACKLOG;
+  await app.listen({ host: config.HOST, port: config.PORT, backlog });
+  if (streams !== null) await streams.listen({ host: config.HOST, port: config.STREAM_PORT ?? 0, backlog });
   if (ops !== null) await ops.listen({ host: config.HOST, port: config.METRICS_PORT ?? 0 });
   const stopWatchingStore = watchStore(store, readiness, logger, (mismatch) => onFatal(new ConfigError(mismatch)));
   const stopWatch = (): void => {

@@ -24,6 +24,12 @@ export const MAX_PAGES_BYTES = 134_217_728;
 export const PAGE_TIMEOUT_MS = 120_000;
 /** Connections of an instance; each takes about 9 KB when nothing comes over it. nginx needs a few hundred. */
 export const MAX_CONNECTIONS = 10_000;
+/**
+ * Connections that wait while an instance is busy: as many as nginx lets one address have requests. With Node's 511, clients
+ * that ask and leave at once filled it; nginx' next attempts to connect were dropped, took 1 s each, and saves got 504.
+ * The system may allow less (`net.core.somaxconn`, 4,096 from Linux 5.4 on).
+ */
+export const LISTEN_BACKLOG = 4_096;
 /** Clients that are remembered for their limits, at about 100 bytes each. */
 export const MAX_TRACKED_CLIENTS = 100_000;
 /** Wrong keys from one address that are answered 401; more are answered 429. */
