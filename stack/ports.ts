@@ -9,6 +9,9 @@ const FIRST = 10_000;
 const LAST = 32_000;
 const BLOCK = 32;
 const BLOCKS = Math.floor((LAST - FIRST) / BLOCK);
+// The one port in between that fetch and browsers refuse to connect to (https://fetch.spec.whatwg.org/#port-blocking): a
+// part that is asked there whether it is ready never is.
+const REFUSED_BY_FETCH = 10_080;
 
 type Kept = { readonly first: number; readonly ports: Record<string, number> };
 
@@ -52,7 +55,7 @@ export class Ports implements AsyncDisposable {
     while (this.#next < this.#first + BLOCK) {
       // Taken before it is tried, because others may ask at the same time.
       const port = this.#next++;
-      if (!(await isFree(port))) continue;
+      if (port === REFUSED_BY_FETCH || !(await isFree(port))) continue;
       this.#byName.set(name, port);
       this.#write();
       return port;
