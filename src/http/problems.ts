@@ -125,7 +125,7 @@ export const PROBLEMS = {
     status: 507,
     title: 'Storage full',
     advice:
-      'The store is out of memory and refuses new contents; it never forgets old ones instead. This attempt saved nothing.',
+      'The store is out of memory and refuses new contents and new idempotency keys; it never forgets old ones instead. This attempt saved nothing.',
   },
 } as const satisfies Record<string, ProblemKind>;
 

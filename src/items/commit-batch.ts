@@ -1,5 +1,5 @@
 // One round of the save path for a batch: ask for the locks, commit, hand each content its verdict.
-import { type FailureCode, ServiceFailure } from './errors.ts';
+import type { FailureCode } from './errors.ts';
 import type { Probe } from './fault-points.ts';
 import { HeldLock } from './held-lock.ts';
 import { formatItemId } from './item.ts';
@@ -102,10 +102,6 @@ export function settleBatch(
       // The lock is kept for the next round: giving it up would let another instance in between two of our attempts.
       save.uncertain = true;
       end.retry(save, result.failure, result.detail);
-    } else if (result.kind === 'refused') {
-      end.done(save);
-      // Final, unless an earlier round may have saved it: then "refused" would say too much.
-      save.fail(new ServiceFailure(save.uncertain ? 'not-replicated' : result.failure, result.detail));
     } else {
       const verdict = result.verdicts[i];
       if (verdict === undefined) throw new Error('the store answered fewer verdicts than it was asked for');
@@ -116,6 +112,9 @@ export function settleBatch(
         observer.lockLost();
         save.holdLock(null);
         end.retry(save, 'store-unavailable', 'the lock was lost to another instance');
+      } else if (verdict.kind === 'full') {
+        end.done(save);
+        save.fail(save.noRoom);
       } else if (verdict.kind === 'damaged') {
         end.done(save);
         save.fail(new Error(`the index names item ${formatItemId(verdict.position)}, which the log does not have`));

@@ -38,7 +38,7 @@ type Claimant = {
   isCounted: boolean;
 };
 
-type FinalVerdict = Exclude<Verdict, { kind: 'fenced' | 'damaged' }> | { readonly kind: 'in_progress' };
+type FinalVerdict = Exclude<Verdict, { kind: 'fenced' | 'full' | 'damaged' }> | { readonly kind: 'in_progress' };
 
 // Bounds what one content adds to a script. Claims beyond it are sent in the next round.
 const MAX_CLAIMS = 64;
@@ -145,7 +145,9 @@ export class PendingSave {
     const uncounted = { duplicates: 0, replayed: 0 };
     this.#claimants = [];
     for (const claimant of claimants) {
-      if (this.#isDecided(claimant.request, verdict)) {
+      if (isTurnedAway(claimant.request, verdict)) {
+        this.#reject(claimant.waiter, this.noRoom);
+      } else if (this.#isDecided(claimant.request, verdict)) {
         const outcome = this.#outcomeFor(claimant.request, verdict);
         if (!claimant.isCounted && outcome.kind === 'duplicate') uncounted.duplicates++;
         if (!claimant.isCounted && outcome.kind === 'replayed') uncounted.replayed++;
@@ -156,6 +158,11 @@ export class PendingSave {
       }
     }
     return { isOver: this.#claimants.length === 0, uncounted };
+  }
+
+  /** An earlier round may have saved it, and its write may still come: then "nothing was saved" would say too much. */
+  get noRoom(): ServiceFailure {
+    return new ServiceFailure(this.uncertain ? 'not-replicated' : 'storage-full', 'Redis is out of memory');
   }
 
   fail(error: Error): void {
@@ -197,4 +204,9 @@ export class PendingSave {
     this.#isAnsweredAsSaved ||= isNew;
     return { kind: isNew ? 'saved' : 'replayed', item };
   }
+}
+
+/** Whether the store, which is full, could not remember the key of this request. */
+function isTurnedAway({ token }: SaveRequest, verdict: FinalVerdict): boolean {
+  return verdict.kind === 'known' && verdict.unrecorded.includes(token);
 }

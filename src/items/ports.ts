@@ -36,23 +36,25 @@ export type Verdict =
       readonly token: string;
       /** The tokens among the claims whose idempotency key was used for another content. */
       readonly reused: readonly string[];
+      /** Those whose idempotency key is new, and which the store has no room to remember: they are not answered. */
+      readonly unrecorded: readonly string[];
     }
   /** Every claim's idempotency key was used for another content, so nobody saved this one. */
   | { readonly kind: 'key_reused' }
   /** Not known yet, and `holder` has the lock; nothing was saved. */
   | { readonly kind: 'fenced'; readonly holder: string }
   /** The index names an item that the log does not have: somebody changed the data by hand. */
-  | { readonly kind: 'damaged'; readonly position: ItemPosition };
+  | { readonly kind: 'damaged'; readonly position: ItemPosition }
+  /** Not known, and the store has no room for it. Nothing was saved. */
+  | { readonly kind: 'full' };
 
 /**
  * `confirmed`: decided, and every replica that must have it has it. `unknown`: some or all of it may have happened or
- * may still happen; the same commands with the same tokens may be sent again. `refused`: nothing happened, and sending
- * it again does not help soon.
+ * may still happen; the same commands with the same tokens may be sent again.
  */
 export type CommitResult =
   | { readonly kind: 'confirmed'; readonly verdicts: readonly Verdict[] }
-  | { readonly kind: 'unknown'; readonly failure: FailureCode; readonly detail: string }
-  | { readonly kind: 'refused'; readonly failure: FailureCode; readonly detail: string };
+  | { readonly kind: 'unknown'; readonly failure: FailureCode; readonly detail: string };
 
 /** Requests that were told that their content is saved already, by themselves (`replayed`) or by others. */
 export type AnswerCounts = { readonly duplicates: number; readonly replayed: number };

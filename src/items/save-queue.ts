@@ -199,7 +199,8 @@ export class SaveQueue {
   async #tryLock(save: PendingSave, wait: LockWait): Promise<void> {
     try {
       const result = await wait.tryAgain();
-      if (result.kind === 'unavailable') {
+      // A full store grants no lock and still tells whether it knows the content by now.
+      if (result.kind === 'unavailable' && result.failure !== 'storage-full') {
         this.#retry(save, result.failure, result.detail);
         return;
       }

@@ -27,6 +27,8 @@ import { SaveCall } from './save-call.ts';
 import { type StreamEntry, itemOf, positionOf } from './stream-entry.ts';
 
 const SAVE_SCRIPT = readFileSync(new URL('save-items.lua', import.meta.url), 'utf8');
+/** Even a duplicate is counted, which a full Redis refuses: without this it could only say "full" to all. Redis 7.0. */
+const ALLOW_OOM = '#!lua flags=allow-oom\n';
 const READ_RETRY_MS = 100;
 /** A page in the making takes up to 16 MiB here, and half of it in Redis, which cuts a connection at 256 MB. */
 const MAX_LISTINGS = 4;
@@ -50,20 +52,21 @@ export type ItemStoreDeps = {
 export class RedisItemStore implements ItemStore, ItemCounter {
   readonly #deps: ItemStoreDeps;
   readonly #script: ConfirmedScript;
+  readonly #whenFull: ConfirmedScript;
   readonly #listings = pLimit(MAX_LISTINGS);
 
   constructor(deps: ItemStoreDeps) {
     this.#deps = deps;
-    this.#script = new ConfirmedScript({ ...deps, redis: deps.commitRedis }, deps.script ?? SAVE_SCRIPT);
+    const script = deps.script ?? SAVE_SCRIPT;
+    this.#script = new ConfirmedScript({ ...deps, redis: deps.commitRedis }, script);
+    this.#whenFull = new ConfirmedScript({ ...deps, redis: deps.commitRedis }, ALLOW_OOM + script);
   }
 
   async commit(commands: readonly SaveCommand[]): Promise<CommitResult> {
     const call = new SaveCall(this.#deps.space, commands);
-    const result = await this.#script.run(call.keys, call.args);
-    if (result.kind === 'refused') {
-      return { kind: 'refused', failure: failureOf(result.reason), detail: 'Redis is out of memory' };
-    }
-    if (result.kind === 'unknown') {
+    let result = await this.#script.run(call.keys, call.args);
+    if (result.kind === 'refused') result = await this.#whenFull.run(call.keys, call.argsWhenFull);
+    if (result.kind !== 'confirmed') {
       return { kind: 'unknown', failure: failureOf(result.reason), detail: `not confirmed: ${result.reason}` };
     }
     return { kind: 'confirmed', verdicts: call.verdicts(result.reply) };

@@ -10,9 +10,10 @@ const EXPECTED_BYTES = 256;
 
 type ScriptVerdict =
   | string
-  | ['saved' | 'known', id: string, source: string, token: string, reused: string[]]
+  | ['saved' | 'known', id: string, source: string, token: string, reused: string[], unrecorded?: string[]]
   | ['fenced', holder: string]
   | ['key_reused']
+  | ['full']
   | ['damaged', id: string];
 
 export class SaveCall {
@@ -56,6 +57,11 @@ export class SaveCall {
     this.args = [String(commands.length), String(IDEMPOTENCY_KEY_TTL_SECONDS), lockList(locks), batch.bytes];
   }
 
+  /** Of the call that saves nothing and decides what needs no room. */
+  get argsWhenFull(): readonly (string | Buffer)[] {
+    return [...this.args, '1'];
+  }
+
   /** What the script decided, in the order of the commands. */
   verdicts(reply: unknown): Verdict[] {
     return (reply as ScriptVerdict[]).map((verdict, i) => {
@@ -71,17 +77,18 @@ function toVerdict(verdict: ScriptVerdict, { claims }: SaveCommand, partition: n
     const [first] = claims;
     if (first === undefined) throw new Error('a content was saved that nobody claims');
     const { source, token } = first;
-    return { kind: 'saved', position: positionOf(verdict, partition), source, token, reused: [] };
+    return { kind: 'saved', position: positionOf(verdict, partition), source, token, reused: [], unrecorded: [] };
   }
   switch (verdict[0]) {
     case 'saved':
     case 'known': {
-      const [kind, id, source, token, reused] = verdict;
-      return { kind, position: positionOf(id, partition), source, token, reused };
+      const [kind, id, source, token, reused, unrecorded = []] = verdict;
+      return { kind, position: positionOf(id, partition), source, token, reused, unrecorded };
     }
     case 'fenced':
       return { kind: 'fenced', holder: verdict[1] };
     case 'key_reused':
+    case 'full':
       return { kind: verdict[0] };
     case 'damaged':
       return { kind: 'damaged', position: positionOf(verdict[1], partition) };

@@ -13,7 +13,7 @@
 --              String with a TTL: the digest that the key was used for
 -- and behind it three for each partition in the batch:
 --   1 items   stream  the log of the partition
---   2 counts  hash    saved, duplicates, replayed, fenced, key_reused, damaged
+--   2 counts  hash    saved, duplicates, replayed, fenced, key_reused, full, damaged
 --   3 index   what the names of its index begin with; behind it comes the bucket. Hash: digest -> stream id
 --
 -- ARGV:
@@ -21,6 +21,8 @@
 --   2 keyTtlSeconds  how long an idempotency key is remembered
 --   3 locks          the key of each content's lock, one a line. String: the fencing token of whoever holds it
 --   4 batch          all contents, packed: read in one call each, where a dozen arguments each took longer than the rest
+--   5 isFull         1 when Redis has no room: nothing is saved and no key recorded, and what needs neither is decided;
+--                    absent otherwise
 -- It holds for each content, as in CONTENT:
 --   1 partition  which of those in KEYS, from 0
 --   2 bucket     behind the index
@@ -38,9 +40,11 @@
 --
 -- Returns for each content the id alone, when it was appended now and no claim refused, or an array:
 --   {'saved', id, source, token, reused}  appended now, for the first claim that stands
---   {'known', id, source, token, reused}  saved earlier, by whom and with which request token
+--   {'known', id, source, token, reused}  saved earlier, by whom and with which request token; when isFull and the key of
+--                                         a claim is not recorded, a list of such tokens is behind reused
 --   {'key_reused'}                        every claim's key was used for another content; nothing was saved
 --   {'fenced', holder}                    not known, and somebody else holds the lock; nothing was saved
+--   {'full'}                              not known, and isFull; nothing was saved
 --   {'damaged', id}                       the index names an item that the log does not have
 -- where reused lists the tokens among the claims whose key was used for another content.
 
@@ -51,7 +55,7 @@ local CLAIM = '>Bc0 Bc0 B I4'
 -- What stands beside a content in the log: kind, source and request token. No source has a space in it.
 local META = '^%w (%S*) (.*)$'
 
-local count, keyTtlSeconds, locks, batch = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local count, keyTtlSeconds, locks, batch, isFull = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5] == '1'
 local at = 1
 
 -- In one call: it takes 4 us for each that a script makes.
@@ -76,10 +80,11 @@ local function tally(counts, name, n)
   sums[counts] = sum
 end
 
--- Whether the key was used for another content; if it never was, it is now used for this one.
+-- Whether the key was used for another content; if it never was, it is now used for this one. Nil when there is no room.
 local function isReused(token, digest)
   local usedFor = redis.call('GET', RECORDS .. token)
   if usedFor then return usedFor ~= digest end
+  if isFull then return nil end
   redis.call('SET', RECORDS .. token, digest, 'EX', keyTtlSeconds)
   return false
 end
@@ -100,6 +105,10 @@ local function decideNext(holder)
       return { 'damaged', id }
     end
     source, creator = entry[2][4]:match(META)
+  elseif isFull then
+    skipClaims(claims)
+    tally(counts, 'full', 1)
+    return { 'full' }
   elseif holder and holder ~= lockToken then
     -- An absent lock is no reason to refuse: nobody else is at it, and the index has decided already.
     skipClaims(claims)
@@ -108,9 +117,14 @@ local function decideNext(holder)
   end
 
   local reused, refused, standing, byCreator = {}, 0, 0, 0
+  local unrecorded, turnedAway = {}, 0
   for _ = 1, claims do
     local token, claimant, keyed, requests = nextClaim()
-    if keyed and isReused(token, digest) then
+    local usedElsewhere = keyed and isReused(token, digest)
+    if usedElsewhere == nil then
+      unrecorded[#unrecorded + 1] = token
+      turnedAway = turnedAway + requests
+    elseif usedElsewhere then
       reused[#reused + 1] = token
       refused = refused + requests
     else
@@ -120,12 +134,14 @@ local function decideNext(holder)
       standing = standing + requests
     end
   end
+  tally(counts, 'full', turnedAway)
   tally(counts, 'key_reused', refused)
   if #reused == claims then return { 'key_reused' } end
 
   tally(counts, 'duplicates', standing - byCreator + others)
   if id then
     tally(counts, 'replayed', byCreator)
+    if turnedAway > 0 then return { 'known', id, source, creator, reused, unrecorded } end
     return { 'known', id, source, creator, reused }
   end
   id = redis.call('XADD', items, '*', 'c', content, 'm', kind .. ' ' .. source .. ' ' .. creator)

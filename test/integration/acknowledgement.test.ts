@@ -60,14 +60,16 @@ test('a majority of silent Sentinels makes every result unknown before anything 
   expect(await confirmedAgain('not even sent')).toMatchObject({ kind: 'confirmed' });
 });
 
-test('a master that is out of memory refuses for good, and takes items again when there is room', async () => {
+test('a master that is out of memory says so of what is new, and takes items again when there is room', async () => {
   const master = await redisAtMaster(redis.set.sentinels);
+  const [known, added] = [command('there before'), command('too much')];
+  await store.items.commit([known]);
   await master.config('SET', 'maxmemory', '1');
-  expect(await commit('too much')).toEqual({
-    kind: 'refused',
-    failure: 'storage-full',
-    detail: 'Redis is out of memory',
+  expect(await store.items.commit([known, added])).toMatchObject({
+    kind: 'confirmed',
+    verdicts: [{ kind: 'known', token: known.token }, { kind: 'full' }],
   });
+  expect(await store.locks.acquire(added.key)).toMatchObject({ kind: 'unavailable', failure: 'storage-full' });
   await master.config('SET', 'maxmemory', '0');
   master.disconnect();
   expect(await commit('too much')).toMatchObject({ kind: 'confirmed', verdicts: [{ kind: 'saved' }] });

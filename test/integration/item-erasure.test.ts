@@ -152,7 +152,7 @@ describe('counts only when every replica that could be promoted has it', () => {
     using cleanup = new DisposableStack();
     cleanup.defer(() => master.disconnect());
     await master.config('SET', 'maxmemory', '1');
-    expect(await target.items.commit([command('too much')])).toMatchObject({ failure: 'storage-full' });
+    expect(await target.items.commit([command('too much')])).toMatchObject({ verdicts: [{ kind: 'full' }] });
     expect(await target.erasure.erase(position)).toBe('erased');
     expect(await target.items.counts()).toMatchObject({ saved: 1, deleted: 1, stored: 0 });
   });

@@ -189,7 +189,7 @@ describe('nothing is delivered that is not acknowledged', () => {
     using cleanup = new DisposableStack();
     cleanup.defer(() => master.disconnect());
     await master.config('SET', 'maxmemory', '1');
-    expect(await target.items.commit([command('too much')])).toMatchObject({ failure: 'storage-full' });
+    expect(await target.items.commit([command('too much')])).toMatchObject({ verdicts: [{ kind: 'full' }] });
     expect(textsOf(await withReader(target, 'beginning', (reader) => read(reader, 1)))).toEqual([
       'the last that went in',
     ]);

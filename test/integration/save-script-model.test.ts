@@ -1,4 +1,5 @@
-// The scripts against a model of a few lines, on random sequences of commits, erasures and lock changes.
+// The scripts against a model of a few lines, on random sequences of commits, erasures and lock changes, some of them in
+// a Redis that is full.
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
@@ -8,19 +9,23 @@ import type { Verdict } from '../../src/items/ports.ts';
 import { countsKey, indexKey, itemsKey, lockKey, placeOf } from '../../src/redis/keys.ts';
 import { positionOf } from '../../src/redis/stream-entry.ts';
 import { FakeRedis } from '../support/fake-store.ts';
-import { command, openTestStore, type TestStore } from '../support/open-store.ts';
+import { accessTo, command, openTestStore, type TestStore } from '../support/open-store.ts';
+import { ownRedisSet } from '../support/own-redis-set.ts';
 import { redisAtMaster } from '../support/redis-at-master.ts';
 
+let own: Awaited<ReturnType<typeof ownRedisSet>>;
 let store: TestStore;
 let redis: Redis;
 
 beforeAll(async () => {
-  store = await openTestStore();
-  redis = await redisAtMaster();
+  own = await ownRedisSet({ downAfterMs: 20_000 });
+  store = await openTestStore({ access: accessTo(own.set.sentinels) });
+  redis = await redisAtMaster(own.set.sentinels);
 });
 afterAll(async () => {
   redis.disconnect();
   await store[Symbol.asyncDispose]();
+  await own[Symbol.asyncDispose]();
 });
 
 const name = fc.constantFrom('a', 'b', 'c');
@@ -33,8 +38,9 @@ const claim = fc.record({
 });
 const claims = fc.uniqueArray(claim, { selector: ({ token }) => token, minLength: 1, maxLength: 3 });
 const save = fc.record({ content: name, claims, others: fc.nat(2), lockToken: holder });
+const saves = fc.uniqueArray(save, { selector: ({ content }) => content, minLength: 1, maxLength: 3 });
 const step = fc.oneof(
-  { weight: 3, arbitrary: fc.uniqueArray(save, { selector: ({ content }) => content, minLength: 1, maxLength: 3 }) },
+  { weight: 3, arbitrary: fc.record({ saves, isFull: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ lock: name, holder: fc.option(holder) }) },
   { weight: 1, arbitrary: fc.record({ erase: name }) },
 );
@@ -89,16 +95,18 @@ test('decides and counts like the model, and leaves one item and one index entry
           }
           continue;
         }
-        const commands = next.map((one) =>
+        const commands = next.saves.map((one) =>
           command(`${run} ${one.content}`, {
             claims: one.claims.map((each) => ({ ...each, token: `${run} ${each.token}` })),
             others: one.others,
             lockToken: one.lockToken,
           }),
         );
+        if (next.isFull) await redis.config('SET', 'maxmemory', '1');
         const result = await store.items.commit(commands);
+        await redis.config('SET', 'maxmemory', '0');
         if (result.kind !== 'confirmed') throw new Error(result.detail);
-        const expected = commands.map((one) => model.decide(one));
+        const expected = commands.map((one) => model.decide(one, undefined, next.isFull));
         expect(comparable(result.verdicts, real)).toEqual(comparable(expected, modelled));
       }
       expect(erasures.map(([outcome]) => outcome)).toEqual(erasures.map(([, modelledOutcome]) => modelledOutcome));

@@ -26,39 +26,47 @@ export class FakeRedis {
   readonly saved = new Map<string, Saved>();
   readonly holders = new Map<string, string>();
   readonly keyUses = new Map<string, string>();
-  readonly counts = { saved: 0, duplicates: 0, replayed: 0, fenced: 0, key_reused: 0 };
+  readonly counts = { saved: 0, duplicates: 0, replayed: 0, fenced: 0, key_reused: 0, full: 0 };
   #seq = 0;
 
-  /** Decides one content; `ms` is the time of the item if it is new */
-  decide(command: SaveCommand, ms = 1_000): Verdict {
+  /** Decides one content; `ms` is the time of the item if it is new, `isFull` that nothing can be remembered. */
+  decide(command: SaveCommand, ms = 1_000, isFull = false): Verdict {
     const { key, claims, others, lockToken } = command;
     const known = this.saved.get(key.hex);
     const holder = this.holders.get(key.hex);
+    if (isFull && known === undefined) {
+      this.counts.full++;
+      return { kind: 'full' };
+    }
     if (known === undefined && holder !== undefined && holder !== lockToken) {
       this.counts.fenced++;
       return { kind: 'fenced', holder };
     }
     const isReused = ({ token, isIdempotencyKey }: Claim): boolean =>
       isIdempotencyKey && (this.keyUses.get(token) ?? key.hex) !== key.hex;
-    const reused = claims.filter(isReused).map(({ token }) => token);
-    const valid = claims.filter((claim) => !isReused(claim));
+    const isTurnedAway = ({ token, isIdempotencyKey }: Claim): boolean =>
+      isFull && isIdempotencyKey && !this.keyUses.has(token);
+    const [reused, unrecorded] = [tokensOf(claims.filter(isReused)), tokensOf(claims.filter(isTurnedAway))];
+    const valid = claims.filter((claim) => !isReused(claim) && !isTurnedAway(claim));
+    this.counts.full += requestsOf(claims.filter(isTurnedAway));
     for (const { token, isIdempotencyKey } of valid) if (isIdempotencyKey) this.keyUses.set(token, key.hex);
     this.counts.key_reused += requestsOf(claims.filter(isReused));
+    if (reused.length === claims.length) return { kind: 'key_reused' };
     const [first] = valid;
-    if (first === undefined) return { kind: 'key_reused' };
     const creator = known ?? first;
+    if (creator === undefined) throw new Error('a new content is either refused as full or has a claim that stands');
     const byCreator = requestsOf(valid.filter(({ token }) => token === creator.token));
     this.counts.saved += known === undefined ? 1 : 0;
     this.counts.replayed += known === undefined ? byCreator - 1 : byCreator;
     this.counts.duplicates += requestsOf(valid) - byCreator + others;
-    if (known !== undefined) return { kind: 'known', ...known, reused };
+    if (known !== undefined) return { kind: 'known', ...known, reused, unrecorded };
     const saved = {
       position: { ms, seq: this.#seq++, partition: 0 },
       source: creator.source,
       token: creator.token,
     };
     this.saved.set(key.hex, saved);
-    return { kind: 'saved', ...saved, reused };
+    return { kind: 'saved', ...saved, reused, unrecorded };
   }
 
   /** Erases the item of this content, if there is one. */
@@ -67,11 +75,13 @@ export class FakeRedis {
   }
 }
 
+const tokensOf = (claims: readonly Claim[]): string[] => claims.map(({ token }) => token);
 const requestsOf = (claims: readonly Claim[]): number => claims.reduce((sum, { requests }) => sum + requests, 0);
 
 export class FakeStore implements ItemStore {
   readonly commits: (readonly SaveCommand[])[] = [];
   readonly faults: CommitFault[] = [];
+  isFull = false;
   /** While set, commits wait for it. */
   gate: Promise<void> | null = null;
   readonly #redis: FakeRedis;
@@ -87,7 +97,7 @@ export class FakeStore implements ItemStore {
     if (this.gate !== null) await this.gate;
     const fault = this.faults.shift();
     if (fault?.when === 'before') return fault.result;
-    const verdicts = commands.map((command) => this.#redis.decide(command));
+    const verdicts = commands.map((command) => this.#redis.decide(command, undefined, this.isFull));
     await this.#probe?.('after-script');
     return fault === undefined ? { kind: 'confirmed', verdicts } : fault.result;
   }

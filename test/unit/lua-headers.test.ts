@@ -46,7 +46,7 @@ test('save-items.lua', () => {
   expect(body).toContain('local k = 1 + partition * KEYS_EACH\n');
   expect(body).toContain(`local ${keys.join(', ')} = `);
   expect([...body.matchAll(/KEYS\[k \+ (\d+)\]/g)].map(([, n]) => Number(n))).toEqual(keys.map((_, i) => i + 1));
-  expect(body).toContain(`local ${args.join(', ')} = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]\n`);
+  expect(body).toContain(`local ${args.join(', ')} = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5] == '1'\n`);
   expect(body).toContain(`${perContent.join(', ')}, at = struct.unpack(CONTENT, batch, at)`);
   expect(body).toContain(`${perClaim.join(', ')}, at = struct.unpack(CLAIM, batch, at)`);
   const values = (format: string) => new RegExp(`^local ${format} = '>(.*)'$`, 'm').exec(body)?.[1]?.match(VALUE);

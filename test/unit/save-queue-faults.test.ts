@@ -73,16 +73,12 @@ describe('an unknown result', () => {
     expect(new Set(store.commits.map(([command]) => command?.lockToken)).size).toBeGreaterThan(1);
   });
 
-  test('of a full store is final', async () => {
-    const { queue, request, store } = setUp();
-    store.faults.push({ when: 'before', result: { kind: 'refused', failure: 'storage-full', detail: 'oom' } });
-    await expect(queue.save(request('a'))).rejects.toMatchObject({ code: 'storage-full' });
-  });
-
-  test('of a full store does not deny what may have been saved', async () => {
+  test('of a full store is final, and does not deny what may have been saved', async () => {
     const { queue, request, store, clock } = setUp();
-    store.faults.push({ when: 'after', result: UNREPLICATED });
-    store.faults.push({ when: 'before', result: { kind: 'refused', failure: 'storage-full', detail: 'oom' } });
+    const full = { when: 'before', result: { kind: 'confirmed', verdicts: [{ kind: 'full' }] } } as const;
+    store.faults.push(full);
+    await expect(queue.save(request('a'))).rejects.toMatchObject({ code: 'storage-full' });
+    store.faults.push({ when: 'after', result: UNREPLICATED }, full);
     const maybe = queue.save(request('b')).catch((error: unknown) => error);
     await clock.advance(200);
     expect(await maybe).toMatchObject({ code: 'not-replicated' });

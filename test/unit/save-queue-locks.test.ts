@@ -41,6 +41,22 @@ describe('a content that is locked elsewhere', () => {
     expect(redis.holders.get(key.hex)).toBe('elsewhere');
   });
 
+  test('is answered by a full store, which grants no lock', async () => {
+    const { queue, request, redis, locks, store, clock } = setUp();
+    const [saved, lost] = [request('saved meanwhile'), request('given up meanwhile')];
+    for (const { key } of [saved, lost]) redis.holders.set(key.hex, 'elsewhere');
+    const answers = Promise.all([queue.save(saved), queue.save(lost).catch((error: unknown) => error)]);
+    await settle();
+    redis.holders.clear();
+    redis.saved.set(saved.key.hex, ELSEWHERE);
+    store.isFull = true;
+    for (let i = 0; i < 400; i++) {
+      locks.faults.push({ kind: 'unavailable', failure: 'storage-full', detail: 'no lock: oom' });
+    }
+    await clock.advance(200);
+    expect(await answers).toMatchObject([{ kind: 'duplicate' }, { code: 'storage-full' }]);
+  });
+
   test('is never saved under that lock, and the last look is at the store', async () => {
     const { queue, request, redis, store, clock, seen } = setUp();
     const { key } = request('held');

@@ -1,0 +1,70 @@
+// A Redis that is full, over HTTP: what is there is still told apart from what is new, and nothing is added.
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
+import { askRedis } from '../../stack/ask-redis.ts';
+import { loginSettings } from '../../stack/secrets.ts';
+import { ownRedisSet } from '../support/own-redis-set.ts';
+import { ServiceProcess } from '../support/service-process.ts';
+
+let own: Awaited<ReturnType<typeof ownRedisSet>>;
+let service: ServiceProcess;
+let url: string;
+
+beforeAll(async () => {
+  own = await ownRedisSet({ downAfterMs: 20_000 });
+  service = new ServiceProcess({
+    REDIS_SENTINELS: own.set.sentinels,
+    ...loginSettings(inject('secrets'), 'service'),
+    REDIS_KEY_PREFIX: `test-${randomUUID()}:`,
+  });
+  url = await service.ready();
+});
+afterAll(async () => {
+  await service[Symbol.asyncDispose]();
+  await own[Symbol.asyncDispose]();
+});
+
+const setMaxMemory = async (limit: string) =>
+  askRedis(await own.set.masterNode(), ['CONFIG', 'SET', 'maxmemory', limit]);
+
+// Whatever came of a test: the next one needs room.
+afterEach(() => setMaxMemory('0'));
+
+async function post(content: string, key?: string) {
+  const answer = await fetch(`${url}/v1/items`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(key === undefined ? {} : { 'idempotency-key': key }) },
+    body: JSON.stringify({ content }),
+  });
+  const { id, code, item } = (await answer.json()) as { id?: string; code?: string; item?: { id: string } };
+  return { status: answer.status, id: id ?? item?.id, code };
+}
+
+async function postBatch(...contents: string[]): Promise<unknown> {
+  const answer = await fetch(`${url}/v1/items/batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ items: contents.map((content) => ({ content })) }),
+  });
+  return answer.json();
+}
+
+test('duplicates and replays are answered; what would need room is refused, and taken when there is some', async () => {
+  const first = await post('there before', 'used');
+  expect(first).toMatchObject({ status: 201 });
+  await setMaxMemory('1');
+  expect(await post('there before')).toMatchObject({ status: 409, id: first.id });
+  expect(await post('there before', 'used')).toMatchObject({ status: 201, id: first.id });
+  const full = { status: 507, code: 'storage-full' };
+  expect(await post('new')).toMatchObject(full);
+  // A new key has to be remembered, or it could be used for something else later.
+  expect(await post('there before', 'not-used-yet')).toMatchObject(full);
+  expect(await post('something else', 'used')).toMatchObject(full);
+  expect(await postBatch('there before', 'new as well')).toMatchObject({
+    results: [{ status: 409 }, { status: 507 }],
+  });
+  await setMaxMemory('0');
+  expect(await post('new')).toMatchObject({ status: 201 });
+  expect(await post('there before', 'not-used-yet')).toMatchObject({ status: 409, id: first.id });
+  expect(await post('something else', 'not-used-yet')).toMatchObject({ status: 422 });
+});
