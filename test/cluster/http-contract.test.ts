@@ -146,7 +146,18 @@ describe('what is not there, not allowed or too much', () => {
       await service.save('with an id', headers),
       await service.batch(['a'], headers),
       await service.ask('GET', '/nothing', headers),
+      // Two of nginx's own.
+      await service.ask('GET', '/problem/bad-gateway', headers),
+      await service.ask('POST', '/v1/items', { ...JSON_BODY, ...headers }, ' '.repeat(409_601)),
     ];
-    expect(answers.map((answer) => answer.headers['x-request-id'])).toEqual(['caller-1', 'caller-1', 'caller-1']);
+    expect(answers.map((answer) => answer.headers['x-request-id'])).toEqual(answers.map(() => 'caller-1'));
+  });
+
+  test.each(['a"b', 'a,b', 'x'.repeat(129)])('an X-Request-Id that is not one is replaced: %s', async (given) => {
+    for (const path of ['/nothing', '/problem/bad-gateway']) {
+      const answer = await service.ask('GET', path, { 'x-request-id': given });
+      expect(answer.headers['x-request-id']).toMatch(/^[0-9a-f-]{32,36}$/);
+      expect(bodyOf(answer)).toMatchObject({ requestId: answer.headers['x-request-id'] });
+    }
   });
 });
