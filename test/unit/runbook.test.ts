@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { settingsSchema } from '../../src/config.ts';
 
 const read = (path: string): string => readFileSync(join(import.meta.dirname, '../..', path), 'utf8');
 
@@ -51,4 +52,11 @@ test('no command exports or sets what a set is known by: the next one, for anoth
     expect(ofCompose.length).toBeGreaterThan(0);
     expect(ofCompose.filter((line) => !line.startsWith(`docker compose --env-file ${file} `))).toEqual([]);
   }
+});
+
+test('every setting that a page tells to set in .env reaches the instances', () => {
+  const told = new Set([...RUNBOOK.matchAll(/\bset `(\w+)(?:=[^`]*)?`/gi)].map(([, name = '']) => name));
+  const ofInstances = [...told].filter((name) => name in settingsSchema.shape && !SHARED.has(name));
+  expect(ofInstances.length).toBeGreaterThan(0);
+  expect(ofInstances.filter((name) => !COMPOSE.includes(`\n      ${name}: \${${name}:-}\n`))).toEqual([]);
 });
