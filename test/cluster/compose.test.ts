@@ -120,12 +120,33 @@ describe.skipIf(!docker)('docker compose (needs a Docker engine)', () => {
     expect(await failuresOf(load)).toEqual({});
   });
 
+  test('nor does scaling down to a single one: who waits for one that is gone is sent to it', async () => {
+    const load = startLoad(stack.url, 'single');
+    await stack.scale(1);
+    await everyInstanceServes(1);
+    await stack.scale(6);
+    await everyInstanceServes(6);
+    expect(await failuresOf(load)).toEqual({});
+  });
+
   test('killing an instance under load costs no client an error, and it can be started again', async () => {
     const load = startLoad(stack.url, 'kill');
     const [victim] = await stack.containers('api');
     // Docker takes `docker kill` for the operator's will: it does not restart what was killed that way.
     await stack.docker('kill', '--signal', 'KILL', victim!.id);
     await everyInstanceServes(5);
+    await stack.scale(6);
+    await everyInstanceServes(6);
+    expect(await failuresOf(load)).toEqual({});
+  });
+
+  test('killing one of two instances under load costs no client an error', async () => {
+    const load = startLoad(stack.url, 'one of two');
+    await stack.scale(2);
+    await everyInstanceServes(2);
+    const [victim] = await stack.containers('api');
+    await stack.docker('kill', '--signal', 'KILL', victim!.id);
+    await everyInstanceServes(1);
     await stack.scale(6);
     await everyInstanceServes(6);
     expect(await failuresOf(load)).toEqual({});
