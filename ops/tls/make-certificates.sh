@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes certificates for development: an authority of its own, one certificate for nginx and one for Redis and Sentinel.
 # In production put your own files in their places. Run again, it makes what is missing, ends within a month or was signed
-# by another authority.
+# by another authority. An authority lasts for ten years, so that a new certificate is one that everybody trusts already.
 #
 #   sh make-certificates.sh DIR [NAME|IP…]      further names by which clients reach nginx or the nodes
 #
@@ -12,6 +12,7 @@ set -eu
 dir=${1:?make-certificates: no directory is given}
 shift
 days=365
+ca_days=3650
 month_s=2592000
 
 umask 077
@@ -24,9 +25,10 @@ lasts() {
   [ -s "$dir/$1.key" ] && openssl x509 -in "$dir/$1.crt" -noout -checkend "$month_s" >/dev/null 2>&1 &&
     openssl verify -CAfile "$dir/ca.crt" "$dir/$1.crt" >/dev/null 2>&1
 }
-# put NAME: NAME.key.new and NAME.crt.new in the place of those before.
+# put NAME: NAME.key.new and NAME.crt.new into the files of before, which stay the same files: compose mounts each by itself,
+# and a container never sees another one that took its place.
 put() {
-  for kind in key crt; do mv "$dir/$1.$kind.new" "$dir/$1.$kind"; done
+  for kind in key crt; do cat "$dir/$1.$kind.new" >"$dir/$1.$kind"; done
 }
 # alternatives NAME|IP…: as openssl writes them.
 alternatives() {
@@ -36,7 +38,7 @@ alternatives() {
 }
 
 if ! lasts ca; then
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days "$days" -subj '/CN=item-integration development' \
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days "$ca_days" -subj '/CN=item-integration development' \
     -addext 'basicConstraints=critical,CA:TRUE,pathlen:0' -addext 'keyUsage=critical,keyCertSign,cRLSign' \
     -keyout "$dir/ca.key.new" -out "$dir/ca.crt.new" 2>/dev/null
   put ca

@@ -1,7 +1,8 @@
 // The compose file with its TLS overlay: the same stack, with nothing in the open between clients, nginx and Redis.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { caOf, makeCertificates } from '../../stack/certificates.ts';
 import { type ComposeStack, defineStack, dockerAnswers } from '../support/compose.ts';
@@ -47,6 +48,16 @@ describe.skipIf(!docker)('docker compose with TLS (needs a Docker engine)', () =
     }
   });
 
+  test('a new certificate of nginx is served after a reload, and the container is the same', async () => {
+    const [before, [nginx]] = [await servedCertificate(), await stack.containers('nginx')];
+    await truncate(join(dir, 'nginx.crt'));
+    makeCertificates(dir);
+    await stack.compose('kill', '--signal', 'HUP', 'nginx');
+    await expect.poll(servedCertificate, eventually).not.toBe(before);
+    expect((await stack.containers('nginx')).map(({ id }) => id)).toEqual([nginx?.id]);
+    expect((await save('once')).status).toBe(409);
+  });
+
   test('a master that is killed is replaced', async () => {
     const master = async () =>
       (await stack.operator('sentinel-1:26379', 'sentinel', 'get-master-addr-by-name', 'items')).split('\n')[0];
@@ -60,7 +71,29 @@ describe.skipIf(!docker)('docker compose with TLS (needs a Docker engine)', () =
   });
 });
 
+test.skipIf(!docker)('without certificates nothing starts, and no directory is made in their place', async () => {
+  const empty = await mkdtemp(join(tmpdir(), 'items-compose-no-tls-'));
+  const bare = await defineStack({ tlsDir: empty });
+  try {
+    await expect(bare.compose('create', 'redis-1')).rejects.toThrow('ca.crt');
+    expect(await readdir(empty)).toEqual([]);
+  } finally {
+    await bare.remove();
+    await rm(empty, { recursive: true });
+  }
+});
+
 const eventually = { timeout: 60_000, interval: 250 };
+
+/** The fingerprint of what a new connection to nginx is shown, and that the authority has signed it. */
+async function servedCertificate(): Promise<string | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
+  const socket = connect({ host: '127.0.0.1', port: Number(new URL(stack.url).port), ca: caOf(dir) }, () => {
+    resolve(socket.getPeerX509Certificate()?.fingerprint256);
+    socket.end();
+  }).on('error', reject);
+  return promise;
+}
 
 const OVER_TLS = `const [host, port] = process.argv.slice(1);
 const ca = require('node:fs').readFileSync(process.env.REDIS_TLS_CA_FILE);
