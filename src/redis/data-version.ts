@@ -11,10 +11,15 @@ const DATA_VERSION = 2;
 export async function checkDataVersion(redis: Redis, space: Keyspace): Promise<string | null> {
   const expected = { version: DATA_VERSION, partitions: space.partitions, buckets: space.buckets };
   const key = metaKey(space);
-  const writes = redis.pipeline();
-  for (const [field, value] of Object.entries(expected)) writes.hsetnx(key, field, value);
-  for (const [error] of (await writes.exec()) ?? []) if (error !== null) throw error;
-  const stored = await redis.hgetall(key);
+  let stored = await redis.hgetall(key);
+  // Only what is missing: a full Redis refuses even a write that would change nothing, and no instance could start.
+  const missing = Object.entries(expected).filter(([field]) => stored[field] === undefined);
+  if (missing.length > 0) {
+    const writes = redis.pipeline();
+    for (const [field, value] of missing) writes.hsetnx(key, field, value);
+    for (const [error] of (await writes.exec()) ?? []) if (error !== null) throw error;
+    stored = await redis.hgetall(key);
+  }
   const differences = Object.entries(expected)
     .filter(([field, value]) => stored[field] !== String(value))
     .map(([field, value]) => `${field} is ${stored[field]}, this process has ${value}`);

@@ -8,15 +8,17 @@ import { ServiceProcess } from '../support/service-process.ts';
 
 let own: Awaited<ReturnType<typeof ownRedisSet>>;
 let service: ServiceProcess;
+let settings: Record<string, string>;
 let url: string;
 
 beforeAll(async () => {
   own = await ownRedisSet({ downAfterMs: 20_000 });
-  service = new ServiceProcess({
+  settings = {
     REDIS_SENTINELS: own.set.sentinels,
     ...loginSettings(inject('secrets'), 'service'),
     REDIS_KEY_PREFIX: `test-${randomUUID()}:`,
-  });
+  };
+  service = new ServiceProcess(settings);
   url = await service.ready();
 });
 afterAll(async () => {
@@ -30,8 +32,8 @@ const setMaxMemory = async (limit: string) =>
 // Whatever came of a test: the next one needs room.
 afterEach(() => setMaxMemory('0'));
 
-async function post(content: string, key?: string) {
-  const answer = await fetch(`${url}/v1/items`, {
+async function post(content: string, key?: string, at = url) {
+  const answer = await fetch(`${at}/v1/items`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(key === undefined ? {} : { 'idempotency-key': key }) },
     body: JSON.stringify({ content }),
@@ -67,4 +69,14 @@ test('duplicates and replays are answered; what would need room is refused, and 
   expect(await post('new')).toMatchObject({ status: 201 });
   expect(await post('there before', 'not-used-yet')).toMatchObject({ status: 409, id: first.id });
   expect(await post('something else', 'not-used-yet')).toMatchObject({ status: 422 });
+});
+
+test('an instance that is started meanwhile takes traffic', async () => {
+  const first = await post('for whoever comes later');
+  await setMaxMemory('1');
+  await using late = new ServiceProcess(settings);
+  expect(await post('for whoever comes later', undefined, await late.ready())).toMatchObject({
+    status: 409,
+    id: first.id,
+  });
 });
