@@ -1,9 +1,11 @@
 // Counts answers that no commit has counted: to requests that joined a save when its commit was on its way already.
+import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import type { ContentKey } from '../items/content.ts';
 import type { AnswerCounts, AnswerTally } from '../items/ports.ts';
 import { countsKey, type Keyspace, placeOf } from './keys.ts';
 
+const ADD_SCRIPT = readFileSync(new URL('add-counts.lua', import.meta.url), 'utf8');
 /** Soon enough for who looks at the totals; and many answers about a hot content take one write together. */
 const WRITE_DELAY_MS = 50;
 const RETRY_DELAY_MS = 1_000;
@@ -59,7 +61,7 @@ export class LateCounts implements AnswerTally {
     for (const [partition, answers] of this.#byPartition) {
       for (const name of ['duplicates', 'replayed'] as const) {
         if (answers[name] === 0) continue;
-        writes.hincrby(countsKey(this.#space, partition), name, answers[name]);
+        writes.eval(ADD_SCRIPT, 1, countsKey(this.#space, partition), name, answers[name]);
         sent.push([partition, { duplicates: 0, replayed: 0, [name]: answers[name] }]);
       }
     }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
 import { askRedis } from '../../stack/ask-redis.ts';
 import { loginSettings } from '../../stack/secrets.ts';
+import { accessTo, command, openTestStore } from '../support/open-store.ts';
 import { ownRedisSet } from '../support/own-redis-set.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 
@@ -79,4 +80,11 @@ test('an instance that is started meanwhile takes traffic', async () => {
     status: 409,
     id: first.id,
   });
+});
+
+test('answers that no commit counted are counted all the same', async () => {
+  await using store = await openTestStore({ access: accessTo(own.set.sentinels) });
+  await setMaxMemory('1');
+  store.tally.add(command('hot').key, { duplicates: 3, replayed: 2 });
+  await expect.poll(() => store.items.counts(), { timeout: 5_000 }).toMatchObject({ duplicates: 3, replayed: 2 });
 });

@@ -30,6 +30,7 @@ const taken = (list: string, names: readonly string[]) => names.map((_, i) => `$
 test('there are scripts to check', () => {
   expect(scripts).toEqual([
     'acquire-locks.lua',
+    'add-counts.lua',
     'erase-item.lua',
     'feed-tail.lua',
     'release-locks.lua',
@@ -57,7 +58,7 @@ test('save-items.lua', () => {
   expect(replies).toEqual(documented);
 });
 
-test.each(['erase-item.lua'])('%s takes what its header says', (script) => {
+test.each(['add-counts.lua', 'erase-item.lua'])('%s takes what its header says', (script) => {
   const { header, body } = read(script);
   const [keys = [], args = []] = numberedLists(header);
   expect(body).toContain(`local ${keys.join(', ')} = ${taken('KEYS', keys)}\n`);
