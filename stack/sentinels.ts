@@ -28,7 +28,7 @@ export async function waitUntilSettled(
   signal?: AbortSignal,
 ): Promise<void> {
   const condition = async (): Promise<boolean> =>
-    (await doSentinelsAgree(sentinels, nodes.length - 1)) && (await isAllOnDisk(nodes));
+    (await doSentinelsAgree(sentinels, nodes.length - 1)) && (await isReadyEverywhere(nodes));
   const what = `The Redis set (${nodes.length} nodes, ${sentinels.length} Sentinels) did not settle`;
   await setSentinelPace(sentinels, 'fast');
   try {
@@ -38,10 +38,17 @@ export async function waitUntilSettled(
   }
 }
 
-/** A replica that has just received a full copy has nothing on disk until its append-only file is made anew. */
-async function isAllOnDisk(nodes: readonly RedisNode[]): Promise<boolean> {
-  const replies = await Promise.all(nodes.map((node) => askRedis(node, ['INFO', 'persistence'])));
-  return replies.every((reply) => /aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r/.test(String(reply)));
+/**
+ * Whether no node has data that is not on its disk, or may not be promoted. A replica that has just received a full copy has
+ * nothing on disk until its append-only file is made anew; and what a Sentinel says of its priority may be seconds old.
+ */
+async function isReadyEverywhere(nodes: readonly RedisNode[]): Promise<boolean> {
+  const replies = await Promise.all(nodes.map((node) => askRedis(node, ['INFO'])));
+  return replies.every(
+    (reply) =>
+      /aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r/.test(String(reply)) &&
+      !/slave_priority:0\r/.test(String(reply)),
+  );
 }
 
 /** Whether all Sentinels see one and the same healthy master, that many replicas that could replace it, and each other. */
