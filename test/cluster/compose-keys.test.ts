@@ -52,7 +52,9 @@ describe.skipIf(!docker)('docker compose with API keys (needs a Docker engine)',
     const second = create('globex', '--scopes', 'items:read');
     await expect.poll(() => statuses(second.key), eventually).toEqual([200]);
     key('revoke', first.id);
-    await expect.poll(() => statuses(first.key), eventually).toEqual([401]);
+    // On a busy machine it takes so many questions that some of the refused ones are a 429.
+    await expect.poll(() => statuses(first.key), eventually).not.toContain(200);
+    await expect.poll(async () => (await ask('GET', '/v1/stats', first.key)).status, eventually).toBe(401);
     expect(await statuses(second.key)).toEqual([200]);
     expect(await startedAt()).toEqual(before);
   });
