@@ -75,7 +75,10 @@ test.skipIf(!docker)('without certificates nothing starts, and no directory is m
   const empty = await mkdtemp(join(tmpdir(), 'items-compose-no-tls-'));
   const bare = await defineStack({ tlsDir: empty });
   try {
-    await expect(bare.compose('create', 'redis-1')).rejects.toThrow('ca.crt');
+    await expect(bare.compose('create', 'redis-1')).rejects.toThrow(
+      // Which of the files it names is the engine's choice, another each time.
+      new RegExp(`bind source path does not exist: ${empty}/\\w+\\.(crt|key)`),
+    );
     expect(await readdir(empty)).toEqual([]);
   } finally {
     await bare.remove();
