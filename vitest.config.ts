@@ -6,7 +6,15 @@ export default defineConfig({
     projects: [
       // Without isolation the modules are loaded once and not once a file: 4 s of CPU instead of 10.
       // The time-out is there for what hangs: on a machine with 40 processes for each core some took over 5 s.
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false, testTimeout: 30_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          isolate: false,
+          testTimeout: 30_000,
+          expect: { poll: { timeout: 20_000 } },
+        },
+      },
       {
         test: {
           name: 'integration',

@@ -7,7 +7,7 @@ import { buildStreamApp } from '../../src/app.ts';
 import { createTestApp, type TestApp } from '../support/test-app.ts';
 
 /** Asks often, because every answer is a matter of a millisecond. */
-const SOON = { interval: 2, timeout: 5_000 };
+const SOON = { interval: 2, timeout: 20_000 };
 
 let service: TestApp;
 beforeEach(async () => {

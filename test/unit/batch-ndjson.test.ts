@@ -6,7 +6,7 @@ import { problemOf } from '../support/problem-of.ts';
 import { createTestApp, type Headers } from '../support/test-app.ts';
 
 /** Asks often, because every answer is a matter of a millisecond. */
-const SOON = { interval: 2, timeout: 5_000 };
+const SOON = { interval: 2, timeout: 20_000 };
 
 const service = await createTestApp();
 await service.app.listen({ host: '127.0.0.1', port: 0 });

@@ -40,9 +40,9 @@ class StubRedis extends EventEmitter {
 
 let redis: StubRedis;
 let horizon: FeedHorizon;
-const known = () => waitFor(() => horizon.current, { timeoutMs: 5_000, everyMs: 1, what: 'nothing is confirmed' });
+const known = () => waitFor(() => horizon.current, { timeoutMs: 20_000, everyMs: 1, what: 'nothing is confirmed' });
 const isAsked = (what: 'units' | 'ranges', times: number) =>
-  waitFor(() => redis[what] === times, { timeoutMs: 5_000, everyMs: 1, what: `${what}: not asked` });
+  waitFor(() => redis[what] === times, { timeoutMs: 20_000, everyMs: 1, what: `${what}: not asked` });
 
 beforeEach(() => {
   redis = new StubRedis();

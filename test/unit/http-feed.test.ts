@@ -33,11 +33,11 @@ const eventAt = (seq: number, text = `item ${seq}`) => ({
   item: itemAt({ ms: 1_763_712_000_000, seq, partition: 7 }, { kind: 'string', text }, 'anonymous'),
   cursor: cursorAt(seq),
 });
-const reader = () => waitFor(() => [...feed.readers][0], { timeoutMs: 5_000, everyMs: 1, what: 'nobody reads' });
+const reader = () => waitFor(() => [...feed.readers][0], { timeoutMs: 20_000, everyMs: 1, what: 'nobody reads' });
 const metric = async (name: string) =>
   Number(new RegExp(`^${name} (\\d+)`, 'm').exec(await service.metrics.registry.metrics())?.[1]);
 const becomes = (condition: () => boolean | Promise<boolean>, what: string) =>
-  waitFor(condition, { timeoutMs: 5_000, everyMs: 1, what });
+  waitFor(condition, { timeoutMs: 20_000, everyMs: 1, what });
 
 test('the head comes at once, then a place to go on from, then items with theirs', async () => {
   await using stream = await EventStream.open(url);

@@ -6,7 +6,7 @@ import { problemInBody } from '../support/problem-of.ts';
 import { createTestApp } from '../support/test-app.ts';
 
 /** Asks often, because every answer is a matter of a millisecond. */
-const SOON = { interval: 2, timeout: 5_000 };
+const SOON = { interval: 2, timeout: 20_000 };
 
 type Answer = { statusCode: number; headers: Record<string, string>; body: string };
 

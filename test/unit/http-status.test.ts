@@ -30,7 +30,7 @@ async function stop(): Promise<void> {
 beforeEach(() => start());
 afterEach(stop);
 
-const becomes = (condition: () => boolean, what: string) => waitFor(condition, { timeoutMs: 5_000, everyMs: 1, what });
+const becomes = (condition: () => boolean, what: string) => waitFor(condition, { timeoutMs: 20_000, everyMs: 1, what });
 
 test.each([
   ['/status', 'text/html; charset=utf-8', ASSETS.page],

@@ -4,6 +4,8 @@ import { networkOf, RateLimit } from '../../src/http/rate-limit.ts';
 import { problemOf } from '../support/problem-of.ts';
 import { createTestApp, PROXY_ADDRESS, type TestApp } from '../support/test-app.ts';
 
+const SOON = { interval: 2, timeout: 20_000 };
+
 let nowMs = 0;
 const limit = (perSecond: number | null, burst: number, maxConcurrent: number | null = null) =>
   new RateLimit({ perSecond, burst, maxConcurrent, nowMs: () => nowMs });
@@ -82,7 +84,7 @@ test('a stream is slowed down and not refused, and at a shutdown what was begun 
   const lines = Array.from({ length: 5 }, (_, i) => `{"content":"line ${i}"}\n`).join('');
   const answer = service.post(lines, { 'content-type': 'application/x-ndjson' }, '/v1/items/batch');
   // The request itself is one of the three.
-  await vi.waitFor(() => expect(service.items.saves).toHaveLength(2));
+  await vi.waitFor(() => expect(service.items.saves).toHaveLength(2), SOON);
   rateLimit.release();
   expect((await answer).body.match(/"status":201/g)).toHaveLength(5);
 });
@@ -94,7 +96,7 @@ test('one request at a time more than a client may have is answered 429, and roo
   const running = [from('192.0.2.1'), from('192.0.2.1')];
   await vi.waitFor(async () => {
     expect(problemOf(await from('192.0.2.1'))).toMatchObject({ status: 429, code: 'rate-limited' });
-  });
+  }, SOON);
   const other = from('192.0.2.2');
   hold.resolve();
   expect((await Promise.all([...running, other])).map(({ statusCode }) => statusCode)).toEqual([200, 200, 200]);

@@ -79,7 +79,7 @@ describe('a waiter', () => {
       },
     });
     expect(first.told).toEqual([]);
-    await vi.waitFor(() => expect(again.told).toEqual(['duplicate']));
+    await vi.waitFor(() => expect(again.told).toEqual(['duplicate']), { timeout: 20_000 });
     expect(first.told).toEqual(['saved']);
     expect([queue.pending, seen.batches]).toEqual([0, [1, 1]]);
   });

@@ -103,7 +103,8 @@ test('the last failover is the last one that anybody saw', async () => {
 test('while nobody watches it listens to nobody, and still tells the others how it fares', async () => {
   const channel = new MemoryChannel();
   const board = open('a', { channel });
-  const said = () => waitFor(() => channel.said.length > 1, { timeoutMs: 5_000, everyMs: 1, what: 'nothing was said' });
+  const said = () =>
+    waitFor(() => channel.said.length > 1, { timeoutMs: 20_000, everyMs: 1, what: 'nothing was said' });
   await said();
   expect(channel.listeners.size).toBe(0);
   const [first, second] = [board.watch(), board.watch()];
@@ -118,7 +119,7 @@ test('while nobody watches it listens to nobody, and still tells the others how 
 test('the first snapshot comes at once, the next one when it is new', async () => {
   const channel = new MemoryChannel();
   const board = open('a', { channel, intervalMs: 60_000 });
-  await waitFor(() => channel.said.length === 1, { timeoutMs: 5_000, everyMs: 1, what: 'it said nothing' });
+  await waitFor(() => channel.said.length === 1, { timeoutMs: 20_000, everyMs: 1, what: 'it said nothing' });
   const watch = board.watch();
   expect(await watch?.next()).toMatchObject({ tellsId: 'id of a' });
   let isThere = false;
@@ -137,7 +138,7 @@ test('while draining nobody may watch, and the others still hear of it', async (
   expect(await watch?.next()).toBeNull();
   expect(board.watch()).toBeNull();
   const before = channel.said.length;
-  await waitFor(() => channel.said.length > before, { timeoutMs: 5_000, everyMs: 1, what: 'it fell silent' });
+  await waitFor(() => channel.said.length > before, { timeoutMs: 20_000, everyMs: 1, what: 'it fell silent' });
   expect(readReport(channel.said.at(-1) ?? '')).toMatchObject({ state: 'draining' });
 });
 
