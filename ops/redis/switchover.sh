@@ -17,7 +17,9 @@ set -eu
 # promotes it 100 to 300 ms after it was told to. Told when its last look was this long ago, it sees the promotion with
 # the next look; told later, with the one after that, and saves wait for 2 s instead of 0.9 s.
 LOOKED_MS=300
-# Writes are held back for at most this long, whatever becomes of this script.
+# Writes are held back for at most this long, whatever becomes of this script. Not for longer, however slow the promotion:
+# what Sentinels publish at the former master is held back with them, and their questions behind it, so they take it for down
+# after down-after-milliseconds and promote yet another replica (seen when writes were held until the new one was named).
 HOLD_MS=2500
 # How long the right moment is waited for; on a machine that is too busy for it there is none.
 LOOK_SECONDS=60
