@@ -73,8 +73,17 @@ async function settled(replicas = 2): Promise<void> {
 }
 
 async function switchover(): Promise<void> {
-  const { code, stderr } = await runScript('switchover.sh', [], { env: asOperator(stack.redis) });
+  const { code, stderr } = await runScript('switchover.sh', [], { env: asOperator(stack.redis), timeoutMs: 240_000 });
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+}
+
+/**
+ * To a newer version. Where the promotion takes longer than writes are held back, as it can on a busy machine, the former
+ * master needs a full copy and cannot read that of a newer version: it stays out until it is upgraded, which comes next.
+ */
+async function switchoverToNewer(): Promise<void> {
+  const { code, stderr } = await runScript('switchover.sh', [], { env: asOperator(stack.redis), timeoutMs: 240_000 });
+  expect(code === 0 ? '' : stderr).toMatch(/^(switchover: \S+ is master, but not all follow it\n)?$/);
 }
 
 async function restart(node: RedisNode): Promise<void> {
@@ -85,7 +94,7 @@ async function restart(node: RedisNode): Promise<void> {
 }
 
 /** In the order of docs/runbook.md: Sentinels, replicas, and the master when another node has taken over. */
-async function restartAll(load: Load): Promise<void> {
+async function restartAll(load: Load, moveMaster = switchover): Promise<void> {
   const { nodes, sentinelNodes } = stack.redis;
   for (const sentinel of sentinelNodes) await restart(sentinel);
   const master = await stack.redis.masterNode();
@@ -93,7 +102,7 @@ async function restartAll(load: Load): Promise<void> {
     await restart(node);
     await savedMore(load);
   }
-  await switchover();
+  await moveMaster();
   expect(await stack.redis.masterNode()).not.toBe(master);
   await restart(master);
   await savedMore(load);
@@ -199,7 +208,7 @@ test.skipIf(!canUpgrade)(
     for (const { name } of parts) launcher.move(name);
     const load = loaded();
     await savedMore(load);
-    await restartAll(load);
+    await restartAll(load, switchoverToNewer);
     const [upgraded, ...others] = await versions();
     expect(others).toEqual([]);
     expect(upgraded).toMatch(/^8\./);
