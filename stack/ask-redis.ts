@@ -21,11 +21,14 @@ export function clientOptions({ host, port, username, password, tlsCa }: RedisAd
   };
 }
 
-/** Sends the command and returns the reply; throws when there is none within `timeoutMs`. */
+/**
+ * Sends the command and returns the reply; throws when there is none within `timeoutMs`. By default that is longer than a
+ * node of a busy machine is held up, because most ask once and take no answer for a fault.
+ */
 export async function askRedis(
   address: RedisAddress,
   [command, ...args]: [string, ...string[]],
-  timeoutMs = 500,
+  timeoutMs = 2_000,
 ): Promise<unknown> {
   const client = new Redis({
     ...clientOptions(address),

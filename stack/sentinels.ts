@@ -3,18 +3,20 @@ import { askRedis, fields, type RedisAddress } from './ask-redis.ts';
 import { MASTER_NAME, type RedisNode } from './redis-node.ts';
 import { waitFor } from './wait.ts';
 
-/** `host:port` of the node that a majority of the Sentinels names, or null. */
+/** `host:port` of the node that a majority of the Sentinels names, as soon as it does, or null. */
 export async function masterAddress(sentinels: readonly RedisAddress[]): Promise<string | null> {
-  const answers = await Promise.allSettled(
-    sentinels.map((sentinel) => askRedis(sentinel, ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME])),
-  );
   const votes = new Map<string, number>();
-  for (const answer of answers) {
-    if (answer.status !== 'fulfilled' || answer.value === null) continue;
-    const address = (answer.value as string[]).join(':');
-    votes.set(address, (votes.get(address) ?? 0) + 1);
-  }
-  return [...votes].find(([, count]) => count * 2 > sentinels.length)?.[0] ?? null;
+  const agreed = Promise.withResolvers<string>();
+  const asked = sentinels.map(async (sentinel) => {
+    const reply = await askRedis(sentinel, ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME]);
+    if (reply === null) return;
+    const address = (reply as string[]).join(':');
+    const count = (votes.get(address) ?? 0) + 1;
+    votes.set(address, count);
+    if (count * 2 > sentinels.length) agreed.resolve(address);
+  });
+  // One that is silent is not waited for when the others agree.
+  return Promise.race([agreed.promise, Promise.allSettled(asked).then(() => null)]);
 }
 
 /**
