@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { scrape, sumOf } from '../support/metrics-text.ts';
+import { repeat, type Repeated } from '../support/repeat.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 
@@ -55,21 +56,7 @@ type Fault = { readonly start: () => Promise<unknown>; readonly end: () => Promi
 /** A directory in the place of the snapshot: it cannot be written, whoever runs the test. */
 const inTheWay = async (): Promise<string> => join((await redis.config('GET', 'dir'))[1]!, 'dump.rdb');
 
-/** Does it again and again until it is stopped. */
-function repeat(work: () => Promise<unknown>): { stop(): Promise<void> } {
-  const stopping = new AbortController();
-  const running = (async () => {
-    while (!stopping.signal.aborted) await work();
-  })();
-  return {
-    async stop() {
-      stopping.abort();
-      await running;
-    },
-  };
-}
-
-let flood: { stop(): Promise<void> };
+let flood: Repeated;
 
 const FAULTS: Readonly<Record<string, Fault>> = {
   misconf: {
