@@ -170,16 +170,18 @@ describe('SIGTERM', () => {
   });
 });
 
-/** JavaScript that does something when the service has started, from outside of its code. */
-const whenRunning = (code: string) =>
-  `setInterval(() => { if (globalThis.done) return; globalThis.done = true; ${code} }, 1_000)`;
+/** JavaScript that does something at this signal, from outside of the service's code. */
+const atSignal = (code: string) => `process.once('SIGUSR2', () => setTimeout(() => { ${code} }))`;
 
 describe('an unhandled error is logged once, as fatal and with its stack, and ends the process with code 1', () => {
   test.each([
     ['thrown in a timer', "throw new Error('boom')"],
     ['rejected and not awaited', "void Promise.reject(new Error('boom'))"],
   ])('%s', async (_name, code) => {
-    await using service = new ServiceProcess(settings(), whenRunning(code));
+    await using service = new ServiceProcess(settings(), atSignal(code));
+    // Not before: a process that is still loading has nobody who would log it.
+    await service.ready();
+    service.kill('SIGUSR2');
     expect(await service.ended()).toEqual({ code: 1, signal: null });
     const errors = service.lines.filter(({ level }) => level === 'error' || level === 'fatal');
     expect(errors).toHaveLength(1);
