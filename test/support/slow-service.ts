@@ -1,4 +1,4 @@
-// Entry of a service whose commits take so many milliseconds: `node slow-service.ts <ms>`.
+// Entry of a service whose first commit takes so many milliseconds, and the next one until SIGUSR2: `node slow-service.ts <ms>`.
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { loadConfig } from '../../src/config.ts';
@@ -12,9 +12,15 @@ const fail = (error: Error): never => {
   throw error;
 };
 
+const isOver = Promise.withResolvers<void>();
+process.once('SIGUSR2', () => isOver.resolve());
+let isFirst = true;
+
 const runtime = await start(config, 'test', logger, fail, {
   probe: async (point) => {
-    if (point === 'after-lock') await setTimeout(Number(process.argv[2]));
+    if (point !== 'after-lock') return;
+    await (isFirst ? setTimeout(Number(process.argv[2])) : isOver.promise);
+    isFirst = false;
   },
 });
 logger.info({ url: runtime.url }, 'listening');
