@@ -65,7 +65,8 @@ test('keys come and go while it runs, a file that cannot be used changes nothing
     async () => (await metric(url, 'api_key_reload_failures_total')) > 0,
     'the bad file was not noticed',
   );
-  expect(service.lines.find(({ level }) => level === 'error')).toMatchObject({ reason: 'it is not valid JSON' });
+  const error = await service.until(() => service.lines.find(({ level }) => level === 'error'), 'it was not logged');
+  expect(error).toMatchObject({ reason: 'it is not valid JSON' });
   expect(await post(url, first, 'four')).toBe(201);
   expect(await metric(url, 'api_keys')).toBe(2);
 
