@@ -15,8 +15,8 @@ test('a client that is disconnected while it looks for the master comes back', a
   let ended = 0;
   client.once('end', () => ended++);
   client.disconnect(true);
-  await waitFor(() => ended === 1, { timeoutMs: 5_000, what: 'the library did not give up' });
-  await waitFor(() => client.status === 'ready', { timeoutMs: 5_000, what: 'the client did not come back' });
+  await waitFor(() => ended === 1, { timeoutMs: 20_000, what: 'the library did not give up' });
+  await waitFor(() => client.status === 'ready', { timeoutMs: 20_000, what: 'the client did not come back' });
   expect(await client.ping()).toBe('PONG');
   await leave([client], 1_000);
 });
@@ -27,7 +27,7 @@ test('a client that has left stays away', async () => {
   let reconnects = 0;
   client.on('connecting', () => reconnects++);
   await leave([client], 1_000);
-  await waitFor(() => client.status === 'end', { timeoutMs: 5_000, what: 'the connection was not closed' });
+  await waitFor(() => client.status === 'end', { timeoutMs: 20_000, what: 'the connection was not closed' });
   await expect(client.ping()).rejects.toThrow('Connection is closed');
   expect(reconnects).toBe(0);
 });

@@ -86,5 +86,5 @@ test('answers that no commit counted are counted all the same', async () => {
   await using store = await openTestStore({ access: accessTo(own.set.sentinels) });
   await setMaxMemory('1');
   store.tally.add(command('hot').key, { duplicates: 3, replayed: 2 });
-  await expect.poll(() => store.items.counts(), { timeout: 5_000 }).toMatchObject({ duplicates: 3, replayed: 2 });
+  await expect.poll(() => store.items.counts(), { timeout: 20_000 }).toMatchObject({ duplicates: 3, replayed: 2 });
 });
