@@ -74,10 +74,11 @@ describe('a save', () => {
       'service.version': expect.stringMatching(/^\d/) as string,
       'deployment.environment.name': 'test',
     });
-    // Each begins at a whole millisecond, and ends so much later as it took.
-    const oneMillisecond = 1_000_000n;
-    expect(queue.startNs >= server.startNs && queue.endNs <= commit.startNs + oneMillisecond).toBe(true);
-    expect(commit.endNs > commit.startNs && commit.endNs <= server.endNs + oneMillisecond).toBe(true);
+    const ms = 1_000_000n;
+    // A span begins at a whole millisecond and ends so much later as it took; between the two clocks that are read for that, a
+    // busy machine may hold the process up, and then it ends too early by as much: 4 ms were seen.
+    expect(queue.startNs >= server.startNs && queue.endNs <= commit.startNs + ms).toBe(true);
+    expect(commit.endNs > commit.startNs && commit.endNs <= server.endNs + 50n * ms).toBe(true);
     expect([...collector.paths]).toEqual(['POST /v1/traces application/x-protobuf']);
   });
 
