@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Stack, startStack } from '../../stack/stack.ts';
+import { waitFor } from '../../stack/wait.ts';
 import { hostileBytes, SEEDS } from '../support/hostile-bytes.ts';
 import { scrape, sumOf } from '../support/metrics-text.ts';
 
@@ -38,7 +39,7 @@ test('whatever is sent costs no 5xx, no process and no memory', async () => {
   await flood();
   const before = await heapBytes();
   await flood();
-  await expect.poll(() => metric('item_saves_pending')).toEqual([0, 0]);
+  await expect.poll(() => metric('item_saves_pending'), eventually).toEqual([0, 0]);
 
   const log = readFileSync(join(dir, 'logs', 'nginx.log'), 'utf8').split('\n');
   const statuses = log.filter((line) => line.startsWith('{')).map((line) => (JSON.parse(line) as Line).status);
@@ -50,8 +51,9 @@ test('whatever is sent costs no 5xx, no process and no memory', async () => {
   expect(log.filter((line) => /\[(crit|alert|emerg)\]|exited on signal/.test(line))).toEqual([]);
   expect(stack.parts.map(({ name, pid }) => [name, pid])).toEqual(pids);
   for (const { name } of stack.instances) expect(readFileSync(join(dir, 'logs', `${name}.log`), 'utf8')).toBe('');
-  const after = await heapBytes();
-  for (const [i, bytes] of after.entries()) expect(bytes - (before[i] ?? 0)).toBeLessThan(MAX_GROWTH_BYTES);
+  // An instance may still be at work for somebody who has left; what it does not give back then is left for good.
+  const growth = async () => Math.max(...(await heapBytes()).map((bytes, i) => bytes - (before[i] ?? 0)));
+  await expect.poll(growth, eventually).toBeLessThan(MAX_GROWTH_BYTES);
 });
 
 type Line = { readonly status: number };
@@ -79,11 +81,14 @@ async function heapBytes(): Promise<number[]> {
     (await metric('nodejs_gc_duration_seconds_count', 'kind="major"')).map((count) => count || 0);
   const before = await collections();
   for (const { pid } of stack.instances) process.kill(pid!, 'SIGWINCH');
-  await expect
-    .poll(async () => (await collections()).every((count, i) => count > (before[i] ?? 0)), { timeout: 30_000 })
-    .toBe(true);
+  await waitFor(async () => (await collections()).every((count, i) => count > (before[i] ?? 0)), {
+    timeoutMs: 30_000,
+    what: 'no garbage was collected',
+  });
   return metric('nodejs_heap_size_used_bytes');
 }
 
 const metric = (name: string, ...labels: string[]): Promise<number[]> =>
   Promise.all(stack.instances.map(async ({ url }) => sumOf(await scrape(url), name, ...labels)));
+
+const eventually = { timeout: 60_000, interval: 250 };
