@@ -169,8 +169,11 @@ test('an instance that trusts another authority never gets to Redis', async () =
   const why = /self-signed certificate|unable to (get|verify)|timed out|ETIMEDOUT/;
   await expect.poll(() => why.test(stranger.lastLogLines(200).join('\n')), eventually).toBe(true);
   // It goes on without Redis, and says so.
-  const answer = await fetch(`${stranger.url}/readyz`);
-  expect([answer.status, await answer.json()]).toMatchObject([503, { code: 'not-ready', storeReachable: false }]);
+  const readiness = async () => {
+    const answer = await fetch(`${stranger.url}/readyz`);
+    return [answer.status, await answer.json()] as const;
+  };
+  await expect.poll(readiness, eventually).toMatchObject([503, { code: 'not-ready', storeReachable: false }]);
 });
 
 test('a master that is killed is replaced over TLS, and what was acknowledged is there', async () => {
