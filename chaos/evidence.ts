@@ -117,7 +117,7 @@ export class Witness implements AsyncDisposable {
   }
 
   async #readEpoch(sentinel: RedisNode): Promise<void> {
-    const master = fields(await askRedis(sentinel, ['SENTINEL', 'MASTER', 'items']));
+    const master = fields(await askRedis(sentinel, ['SENTINEL', 'MASTER', 'items'], 1_000));
     const epoch = Number(master['config-epoch']);
     this.#epoch = Math.max(this.#epoch, epoch);
     this.#firstEpoch ??= epoch;

@@ -22,13 +22,13 @@ export function clientOptions({ host, port, username, password, tlsCa }: RedisAd
 }
 
 /**
- * Sends the command and returns the reply; throws when there is none within `timeoutMs`. By default that is longer than a
- * node of a busy machine is held up, because most ask once and take no answer for a fault.
+ * Sends the command and returns the reply; throws when there is none within `timeoutMs`. Most who ask do it once, so the
+ * default is more than a busy machine takes; who asks again and again, and may ask the silent, should say less.
  */
 export async function askRedis(
   address: RedisAddress,
   [command, ...args]: [string, ...string[]],
-  timeoutMs = 2_000,
+  timeoutMs = 5_000,
 ): Promise<unknown> {
   const client = new Redis({
     ...clientOptions(address),

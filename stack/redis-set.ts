@@ -11,6 +11,7 @@ import { MASTER_NAME, RedisNode } from './redis-node.ts';
 import { makeSecrets } from './secrets.ts';
 import { masterAddress, waitUntilSettled } from './sentinels.ts';
 import { supervise } from './supervise.ts';
+import { waitFor } from './wait.ts';
 
 export type RedisSetOptions = {
   readonly launcher: Launcher;
@@ -129,17 +130,18 @@ export class RedisSet implements AsyncDisposable {
     return this.sentinelNodes.map(({ address }) => address).join(',');
   }
 
-  /** `host:port` of the node that a majority of the Sentinels names; throws when there is none. */
+  /** `host:port` of the node that a majority of the Sentinels names; throws when there is none for five seconds. */
   async master(): Promise<string> {
     return (await this.masterNode()).address;
   }
 
-  /** The same as a node, to kill or to pause it. */
-  async masterNode(): Promise<RedisNode> {
-    const address = await masterAddress(this.sentinelNodes);
-    const node = this.nodes.find((candidate) => candidate.address === address);
-    if (node === undefined) throw new Error('No majority of the Sentinels names a master.');
-    return node;
+  /** The same as a node, to kill or to pause it. On a busy machine Sentinels that are well may be silent for a moment. */
+  async masterNode(timeoutMs = 5_000): Promise<RedisNode> {
+    const named = async (): Promise<RedisNode | undefined> => {
+      const address = await masterAddress(this.sentinelNodes);
+      return this.nodes.find((node) => node.address === address);
+    };
+    return waitFor(named, { timeoutMs, what: 'No majority of the Sentinels named a master' });
   }
 
   /**

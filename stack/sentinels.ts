@@ -3,12 +3,15 @@ import { askRedis, fields, type RedisAddress } from './ask-redis.ts';
 import { MASTER_NAME, type RedisNode } from './redis-node.ts';
 import { waitFor } from './wait.ts';
 
+/** Sentinels may be paused or cut off, and are asked again and again: none is waited for longer than this. */
+const PATIENCE_MS = 1_000;
+
 /** `host:port` of the node that a majority of the Sentinels names, as soon as it does, or null. */
 export async function masterAddress(sentinels: readonly RedisAddress[]): Promise<string | null> {
   const votes = new Map<string, number>();
   const agreed = Promise.withResolvers<string>();
   const asked = sentinels.map(async (sentinel) => {
-    const reply = await askRedis(sentinel, ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME]);
+    const reply = await askRedis(sentinel, ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME], PATIENCE_MS);
     if (reply === null) return;
     const address = (reply as string[]).join(':');
     const count = (votes.get(address) ?? 0) + 1;
@@ -98,5 +101,5 @@ async function setSentinelPace(sentinels: readonly RedisAddress[], pace: 'defaul
   const [info, publish] = pace === 'fast' ? ['200', '200'] : ['10000', '2000'];
   const command: [string, ...string[]] = ['SENTINEL', 'DEBUG', 'INFO-PERIOD', info, 'PUBLISH-PERIOD', publish];
   // A Sentinel that is down has nothing to be set.
-  await Promise.allSettled(sentinels.map((sentinel) => askRedis(sentinel, command)));
+  await Promise.allSettled(sentinels.map((sentinel) => askRedis(sentinel, command, PATIENCE_MS)));
 }

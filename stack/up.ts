@@ -62,7 +62,7 @@ async function run({ instances, port, keep }: UpFlags): Promise<void> {
 /** Says when another node becomes master, until everything is stopped. */
 async function reportMasters(stack: Stack, first: string): Promise<void> {
   for (let last = first; !stop.signal.aborted;) {
-    const name = await stack.redis.masterNode().then(
+    const name = await stack.redis.masterNode(0).then(
       (node) => node.name,
       () => last,
     );

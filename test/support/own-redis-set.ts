@@ -60,7 +60,7 @@ function isFrozen({ pid }: RedisNode): boolean | null {
 }
 
 const answers = (node: RedisNode): Promise<boolean> =>
-  askRedis(node, ['PING']).then(
+  askRedis(node, ['PING'], 500).then(
     () => true,
     () => false,
   );
