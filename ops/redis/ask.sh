@@ -46,3 +46,14 @@ ask() {
   answer=$(REDISCLI_AUTH=$password at_most_1s "$@" 2>/dev/null) || return 0
   printf '%s\n' "$answer" | tr -d '\r'
 }
+
+# ask_patiently HOST:PORT COMMAND…: the same, asked again for some seconds while there is no answer: on a busy machine one
+# that is well may be silent for a second.
+ask_patiently() {
+  asks=5
+  while said=$(ask "$@" </dev/null) && [ -z "$said" ] && [ "$asks" -gt 1 ]; do
+    asks=$((asks - 1))
+    sleep 0.5
+  done
+  [ -z "$said" ] || printf '%s\n' "$said"
+}

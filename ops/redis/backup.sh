@@ -42,7 +42,7 @@ done
 
 find_master
 [ -n "$master" ] || refuse "no majority of the Sentinels ($SENTINELS) names a master"
-why=$(ask "$me" info replication </dev/null | awk -F: -v me="$me" -v master="$master" '
+why=$(ask_patiently "$me" info replication | awk -F: -v me="$me" -v master="$master" '
   { value[$1] = $2 }
   END {
     if (value["role"] == "") print "it does not answer"

@@ -9,6 +9,8 @@
 set -eu
 
 WAIT_SECONDS=60
+# How often all Sentinels are asked before it is said that one does not answer.
+LOOKS=5
 
 : "${SENTINELS:?forget: SENTINELS is not set}"
 fail() { printf 'forget: %s\n' "$*" >&2; exit 1; }
@@ -23,11 +25,17 @@ here=$(cd "$(dirname "$0")" && pwd)
 ask_sentinel() { ask "$@" </dev/null; }
 # shellcheck disable=SC2154,SC2086 # set by views.sh; one word per Sentinel
 all=$(printf '%s\n' $sentinels | wc -l)
-find_master
-[ -n "$master" ] || fail "refused: no majority of the Sentinels ($SENTINELS) names a master"
-# shellcheck disable=SC2154 # set by views.sh
-named=$(printf '%s\n' "$views" | awk -v master="$master" '$3 == master' | wc -l)
-[ "$named" -eq "$all" ] || fail "refused: not every Sentinel answers and names $master"
+left=$LOOKS
+while :; do
+  find_master
+  [ -n "$master" ] || fail "refused: no majority of the Sentinels ($SENTINELS) names a master"
+  # shellcheck disable=SC2154 # set by views.sh
+  named=$(printf '%s\n' "$views" | awk -v master="$master" '$3 == master' | wc -l)
+  [ "$named" -lt "$all" ] || break
+  left=$((left - 1))
+  [ "$left" -gt 0 ] || fail "refused: not every Sentinel answers and names $master"
+  sleep 0.5
+done
 # knows_all SENTINEL: the other Sentinels and a replica, so that it could act.
 knows_all() {
   # shellcheck disable=SC2154 # set by views.sh
@@ -35,12 +43,12 @@ knows_all() {
   ask_sentinel "$1" sentinel replicas "$name" | grep -q .
 }
 for sentinel in $sentinels; do
-  [ "$(ask_sentinel "$sentinel" sentinel reset "$name")" = 1 ] || fail "$sentinel was not reset; run this again"
+  [ "$(ask_patiently "$sentinel" sentinel reset "$name")" = 1 ] || fail "$sentinel was not reset; run this again"
   end=$(($(date +%s) + WAIT_SECONDS))
   until knows_all "$sentinel"; do
     [ "$(date +%s)" -lt "$end" ] || fail "$sentinel does not find the others again; the rest is left as it is"
     sleep 0.5
   done
   printf 'forget: %s knows %s\n' "$sentinel" \
-    "$(ask_sentinel "$sentinel" sentinel replicas "$name" | awk 'NR % 2 { k = $0; next } k == "name" { printf "%s ", $0 }')"
+    "$(ask_patiently "$sentinel" sentinel replicas "$name" | awk 'NR % 2 { k = $0; next } k == "name" { printf "%s ", $0 }')"
 done
