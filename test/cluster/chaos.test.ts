@@ -13,7 +13,7 @@ type Run = { readonly code: number; readonly output: string };
 function chaos(...flags: string[]): Promise<Run> {
   return new Promise((resolve) => {
     const argv = ['chaos/run.ts', ...flags];
-    const child = execFile(process.execPath, argv, { cwd: ROOT, timeout: 180_000 }, (_error, stdout, stderr) => {
+    const child = execFile(process.execPath, argv, { cwd: ROOT, timeout: 280_000 }, (_error, stdout, stderr) => {
       resolve({ code: child.exitCode ?? 1, output: stdout + stderr });
     });
   });
