@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { waitFor } from '../../stack/wait.ts';
-import { type Load, post, startLoad } from '../support/http-load.ts';
+import { inParallel, type Load, post, startLoad } from '../support/http-load.ts';
 import { listAll } from '../support/list-all.ts';
 
 let dir: string;
@@ -44,14 +44,12 @@ async function serves(url: string): Promise<void> {
 
 test('2,000 parallel posts of 50 contents are 50 times 201 and otherwise 409 with the original', async () => {
   const contents = Array.from({ length: 50 }, (_, n) => `storm-${n}`);
-  const answers = await Promise.all(
-    Array.from({ length: 2_000 }, async (_, n) => {
-      const content = contents[n % contents.length]!;
-      const answer = await post(stack.url, content);
-      const body = (await answer.json()) as { id: string; item?: { id: string } };
-      return { content, status: answer.status, id: answer.status === 201 ? body.id : body.item?.id };
-    }),
-  );
+  const answers = await inParallel(2_000, async (n) => {
+    const content = contents[n % contents.length]!;
+    const answer = await post(stack.url, content);
+    const body = (await answer.json()) as { id: string; item?: { id: string } };
+    return { content, status: answer.status, id: answer.status === 201 ? body.id : body.item?.id };
+  });
   const created = answers.filter(({ status }) => status === 201);
   expect(created.map(({ content }) => content).toSorted()).toEqual(contents.toSorted());
   expect(answers.filter(({ status }) => status === 409)).toHaveLength(2_000 - contents.length);
