@@ -1,6 +1,6 @@
 // Opens the file of API keys for a running service, and tells when it is read again.
 import { KeyFileError } from './access/key-file.ts';
-import { readKeyFile, watchKeyFile } from './access/key-source.ts';
+import { readKeyFile, versionOf, watchKeyFile } from './access/key-source.ts';
 import { type KeyCheck, Keyring } from './access/keyring.ts';
 import { ConfigError } from './config.ts';
 import type { Logger } from './observability/logger.ts';
@@ -12,9 +12,10 @@ export function openKeys(
   metrics: Metrics,
   logger: Logger,
 ): { readonly keys: KeyCheck; readonly stop: () => void } {
+  const version = versionOf(path);
   const keyring = new Keyring(readFirst(path));
   metrics.apiKeys.set(keyring.size);
-  const stop = watchKeyFile(path, (file) => keyring.replace(file), {
+  const stop = watchKeyFile(path, version, (file) => keyring.replace(file), {
     loaded(keys) {
       metrics.apiKeys.set(keys);
       logger.info({ keys }, 'the file of API keys was read again');

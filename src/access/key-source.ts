@@ -1,5 +1,7 @@
 // Reads the file of API keys, and again whenever it changes; a bad file keeps the keys that were there.
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { type BigIntStats, readFileSync, statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { setInterval } from 'node:timers/promises';
 import { type KeyFile, KeyFileError, parseKeyFile } from './key-file.ts';
 
 export type KeySourceObserver = {
@@ -24,8 +26,31 @@ export function readKeyFile(path: string): KeyFile {
   return parseKeyFile(text, Date.now());
 }
 
-/** Hands over the keys of a file each time that it has changed and can be used, until the function that it returns is called. */
-export function watchKeyFile(path: string, take: (file: KeyFile) => void, observer: KeySourceObserver): () => void {
+/** Tells one state of a file from the next, or from none. Ask before it is read: then no change goes unnoticed. */
+export function versionOf(path: string): string {
+  try {
+    return told(statSync(path, { bigint: true }));
+  } catch {
+    return NONE;
+  }
+}
+
+const NONE = 'none';
+const told = ({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string =>
+  [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+
+/**
+ * Hands over the keys of a file each time that it is another than the version `since` and can be used, until the function
+ * that it returns is called. Not by `fs.watchFile`, which takes for granted what it finds at first: a key that was revoked
+ * between the reading and that look would have stayed.
+ */
+export function watchKeyFile(
+  path: string,
+  since: string,
+  take: (file: KeyFile) => void,
+  observer: KeySourceObserver,
+  lookEveryMs = LOOK_EVERY_MS,
+): () => void {
   const look = (): void => {
     try {
       const file = readKeyFile(path);
@@ -36,6 +61,18 @@ export function watchKeyFile(path: string, take: (file: KeyFile) => void, observ
       observer.refused(error.message);
     }
   };
-  watchFile(path, { interval: LOOK_EVERY_MS, persistent: false }, look);
-  return () => unwatchFile(path, look);
+  const end = new AbortController();
+  const watch = async (): Promise<void> => {
+    let known = since;
+    for await (const _ of setInterval(lookEveryMs, undefined, { ref: false, signal: end.signal })) {
+      const version = await stat(path, { bigint: true }).then(told, () => NONE);
+      if (version === known || end.signal.aborted) continue;
+      known = version;
+      look();
+    }
+  };
+  watch().catch((error: unknown) => {
+    if (!end.signal.aborted) throw error;
+  });
+  return () => end.abort();
 }
