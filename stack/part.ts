@@ -56,7 +56,7 @@ export class Part implements AsyncDisposable {
   }
 
   /** Waits until the program does its work; throws a PartError at once when it ends instead. */
-  async ready(timeoutMs = 30_000, signal?: AbortSignal): Promise<void> {
+  async ready(timeoutMs = 60_000, signal?: AbortSignal): Promise<void> {
     const running = this.#running;
     if (running === null) throw this.#failure('is not running.');
     let exit: Exit | undefined;

@@ -54,7 +54,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const start = async (part: Part): Promise<void> => {
     if (options.restart === true) supervise(part, say);
     await part.start();
-    await part.ready(30_000, signal);
+    await part.ready(60_000, signal);
   };
   const instances: Instance[] = [];
   cleanup.defer(async () => {
