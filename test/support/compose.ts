@@ -1,10 +1,10 @@
 // One docker compose stack of this repository, on free ports and under a project name of its own.
 import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { Ports } from '../../stack/ports.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -36,7 +36,13 @@ export type Overlays = { readonly tlsDir?: string; readonly keysDir?: string };
 /** Reserves names and ports only; `scale` starts it, and `remove` is safe whatever happened in between. */
 export async function defineStack({ tlsDir, keysDir }: Overlays = {}) {
   const project = `items-test-${randomBytes(4).toString('hex')}`;
-  const [port, prometheusPort, tlsPort, alertmanagerPort, statusPort] = await freePorts(5);
+  // Not the system's choice: it might give such a port to somebody's connection before the engine listens there.
+  const ports = await Ports.reserve();
+  const port = await ports.get('nginx');
+  const prometheusPort = await ports.get('prometheus');
+  const alertmanagerPort = await ports.get('alertmanager');
+  const tlsPort = await ports.get('tls');
+  const statusPort = await ports.get('status');
   // A range that is hardly anybody's: the networks of a stack that runs beside this one must not overlap.
   const dataNetwork = `10.${randomInt(90, 250)}.${randomInt(1, 250)}`;
   const env = {
@@ -91,7 +97,7 @@ export async function defineStack({ tlsDir, keysDir }: Overlays = {}) {
     dataNetwork,
     /** Sends these very bytes to nginx, and returns all that comes back. */
     async outside(request: string): Promise<string> {
-      const socket = connect(Number(port), '127.0.0.1');
+      const socket = connect(port, '127.0.0.1');
       socket.write(request);
       return Buffer.concat((await socket.toArray()) as Buffer[]).toString();
     },
@@ -137,6 +143,8 @@ export async function defineStack({ tlsDir, keysDir }: Overlays = {}) {
       } catch (error) {
         if (!(error as Error).message.includes('has active endpoints') || !(await onlyNetworksAreLeft())) throw error;
         console.warn(`the engine keeps an empty network of ${project} until it is restarted`);
+      } finally {
+        await ports[Symbol.asyncDispose]();
       }
     },
   };
@@ -162,19 +170,4 @@ export interface Inspected {
   };
   Mounts: { Source: string; Destination: string; RW: boolean }[];
   NetworkSettings: { Networks: Record<string, { IPAddress: string } | undefined> };
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  // All are held at once, so that they differ.
-  const servers = Array.from({ length: count }, () => createServer());
-  const listen = (server: (typeof servers)[number]) =>
-    new Promise<number>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(0, '0.0.0.0', () => resolve((server.address() as AddressInfo).port));
-    });
-  try {
-    return await Promise.all(servers.map(listen));
-  } finally {
-    for (const server of servers) server.close();
-  }
 }
