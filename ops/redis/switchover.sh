@@ -41,6 +41,8 @@ ask_node() { ask "$@" </dev/null; }
 now_ms() { ask_node "$target" time | awk 'NR == 1 { s = $0 } NR == 2 { printf "%.0f", s * 1000 + $0 / 1000 }'; }
 # flags SENTINEL: how it sees the master.
 flags() { ask_patiently "$1" sentinel master "$name" | awk 'NR % 2 { key = $0; next } key == "flags"'; }
+# One that stood still for 2 s, as on a busy machine, is in TILT for 30 s: it takes the order and does nothing.
+trusts_its_clock() { ask_patiently "$1" info sentinel | grep -q '^sentinel_tilt:0'; }
 # One line per replica that the Sentinel $lead knows: host:port flags link priority milliseconds-since-it-looked.
 replicas() {
   ask_patiently "$lead" sentinel replicas "$name" | awk '
@@ -86,12 +88,13 @@ find_master
 lead=
 for sentinel in $sentinels; do
   case $(flags "$sentinel") in
-    master) : "${lead:=$sentinel}" ;;
+    master) if [ -z "$lead" ] && trusts_its_clock "$sentinel"; then lead=$sentinel; fi ;;
     '') ;;
     *failover_in_progress*) refuse "$sentinel has a failover in progress" ;;
     *) refuse "$sentinel takes the master $master for down or disconnected" ;;
   esac
 done
+[ -n "$lead" ] || refuse 'no Sentinel acts for 30 s after it stood still for 2 s (TILT), as all have; try again then'
 others=$(printf '%s\n' "$views" | awk -v master="$master" '$3 != "" && $3 != master { print $3 }')
 [ -z "$others" ] || refuse "a Sentinel names another master: $others"
 case $(ask_patiently "$lead" sentinel ckquorum "$name") in OK*) ;; *) refuse "$lead does not reach a majority" ;; esac

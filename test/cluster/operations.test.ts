@@ -184,6 +184,7 @@ test('a replica is added while clients save, counts for each acknowledgement, an
   const again = loaded();
   await savedMore(again);
   await expectNothingLost(again);
+  // By another Sentinel: the one that stood still may be in TILT, and would fail nothing over for 30 s.
   await switchover();
 });
 

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { askRedis } from '../../stack/ask-redis.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
@@ -105,6 +106,22 @@ test('refused for a node that is no replica', async () => {
     output: expect.stringMatching(/refused: 127\.0\.0\.1:1 is no replica of/),
   });
   expect(await stack.redis.master()).toBe(master);
+});
+
+test('led by a Sentinel that acts, and not by the first one, which stood still and is in TILT for 30 s', async () => {
+  await stack.redis.settled();
+  const [first] = stack.redis.sentinelNodes;
+  const info = async () => String(await askRedis(first!, ['INFO', 'sentinel']));
+  first!.pause();
+  // Longer than the 2 s at which it mistrusts its clock.
+  await setTimeout(2_500);
+  first!.resume();
+  await expect.poll(info, eventually).toContain('sentinel_tilt:1');
+  const before = await stack.redis.master();
+  const { code, output } = await runSwitchover([]);
+  expect({ code, output }).toEqual({ code: 0, output: expect.stringMatching(/ is master; /) });
+  expect(output).not.toContain(first!.address);
+  expect(await stack.redis.master()).not.toBe(before);
 });
 
 const eventually = { timeout: 60_000, interval: 100 };
