@@ -94,7 +94,7 @@ for sentinel in $sentinels; do
     *) refuse "$sentinel takes the master $master for down or disconnected" ;;
   esac
 done
-[ -n "$lead" ] || refuse 'no Sentinel acts for 30 s after it stood still for 2 s (TILT), as all have; try again then'
+[ -n "$lead" ] || refuse 'every Sentinel stood still for 2 s or more a short while ago, and does not act for 30 s (TILT); run this again then'
 others=$(printf '%s\n' "$views" | awk -v master="$master" '$3 != "" && $3 != master { print $3 }')
 [ -z "$others" ] || refuse "a Sentinel names another master: $others"
 case $(ask_patiently "$lead" sentinel ckquorum "$name") in OK*) ;; *) refuse "$lead does not reach a majority" ;; esac

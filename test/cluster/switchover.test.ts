@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { askRedis } from '../../stack/ask-redis.ts';
+import type { RedisNode } from '../../stack/redis-node.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { startLoad } from '../support/http-load.ts';
 import { listAll } from '../support/list-all.ts';
@@ -111,17 +112,31 @@ test('refused for a node that is no replica', async () => {
 test('led by a Sentinel that acts, and not by the first one, which stood still and is in TILT for 30 s', async () => {
   await stack.redis.settled();
   const [first] = stack.redis.sentinelNodes;
-  const info = async () => String(await askRedis(first!, ['INFO', 'sentinel']));
-  first!.pause();
-  // Longer than the 2 s at which it mistrusts its clock.
-  await setTimeout(2_500);
-  first!.resume();
-  await expect.poll(info, eventually).toContain('sentinel_tilt:1');
+  await standStill(first!);
   const before = await stack.redis.master();
   const { code, output } = await runSwitchover([]);
   expect({ code, output }).toEqual({ code: 0, output: expect.stringMatching(/ is master; /) });
   expect(output).not.toContain(first!.address);
   expect(await stack.redis.master()).not.toBe(before);
 });
+
+test('refused while all Sentinels are in TILT', async () => {
+  await stack.redis.settled();
+  const before = await stack.redis.master();
+  await standStill(...stack.redis.sentinelNodes);
+  expect(await refused()).toEqual({ code: 1, output: expect.stringMatching(/^switchover: refused: .*TILT/) });
+  expect(await stack.redis.master()).toBe(before);
+});
+
+const isInTilt = async (sentinel: RedisNode) =>
+  String(await askRedis(sentinel, ['INFO', 'sentinel'])).includes('sentinel_tilt:1');
+
+/** For longer than the 2 s at which a Sentinel mistrusts its clock. */
+async function standStill(...sentinels: readonly RedisNode[]): Promise<void> {
+  for (const sentinel of sentinels) sentinel.pause();
+  await setTimeout(2_500);
+  for (const sentinel of sentinels) sentinel.resume();
+  for (const sentinel of sentinels) await expect.poll(() => isInTilt(sentinel), eventually).toBe(true);
+}
 
 const eventually = { timeout: 60_000, interval: 100 };
