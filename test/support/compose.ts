@@ -128,11 +128,11 @@ export async function defineStack({ tlsDir, keysDir }: Overlays = {}) {
       return stdout + stderr;
     },
     exec: (container: Container, ...command: string[]) => docker('exec', container.id, ...command),
-    /** The last lines of each container, without the access log. */
+    /** The last lines of each container; of the access log only what went wrong. */
     async logs() {
       const lines = (await compose('logs', '--no-color', '--tail', '5000')).split('\n');
       const kept = Map.groupBy(
-        lines.filter((line) => !line.includes('"upstreamStatus"')),
+        lines.filter((line) => !line.includes('"upstreamStatus"') || line.includes('"status":5')),
         (line) => line.split('|')[0],
       );
       return [...kept.values()].flatMap((ofOne) => ofOne.slice(-100)).join('\n');
