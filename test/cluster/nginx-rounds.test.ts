@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +19,7 @@ const ROUNDS = 4;
 
 let nginx: Nginx;
 let instancePort: number;
+let streamPort: number;
 const cleanup: (() => unknown)[] = [];
 
 beforeEach(async () => {
@@ -27,7 +29,8 @@ beforeEach(async () => {
   cleanup.push(() => ports[Symbol.asyncDispose]());
   const launcher = new LocalLauncher(dir);
   instancePort = await ports.get('instance');
-  const instances = [{ host: '127.0.0.1', port: instancePort, streamPort: await ports.get('stream') }];
+  streamPort = await ports.get('stream');
+  const instances = [{ host: '127.0.0.1', port: instancePort, streamPort }];
   nginx = await Nginx.create({ launcher, dir, ports, instances });
   cleanup.push(() => nginx.stop());
   await nginx.start();
@@ -37,11 +40,11 @@ afterEach(async () => {
   for (const clean of cleanup.splice(0).toReversed()) await clean();
 });
 
-/** Hangs up on so many requests before it answers one; notes the attempt ids of all. */
+/** Hangs up on so many requests before it answers one; notes the attempt id and the address of each. */
 async function instanceThatDies(times: number): Promise<string[]> {
   const attempts: string[] = [];
   const server: Server = createServer((request, response) => {
-    attempts.push(String(request.headers['x-attempt-id']));
+    attempts.push(`${request.headers['x-attempt-id']?.toString()} ${request.url}`);
     if (attempts.length <= times) request.socket.destroy();
     else response.writeHead(201, { 'content-type': 'application/json' }).end('{}');
   });
@@ -58,6 +61,16 @@ test('a request meets three instances that die in a row, and is answered by the 
   expect(new Set(attempts).size).toBe(1);
 });
 
+test('a batch is asked for at its own address each time', async () => {
+  const attempts = await instanceThatDies(ROUNDS - 1);
+  const headers = { 'content-type': 'application/json' };
+  const body = JSON.stringify({ items: [{ content: 'a' }] });
+  const answer = await fetch(`${nginx.url}/v1/items/batch?a=b`, { method: 'POST', headers, body });
+  expect(answer.status).toBe(201);
+  expect(attempts.map((attempt) => attempt.split(' ')[1])).toEqual(Array.from(attempts, () => '/v1/items/batch?a=b'));
+  expect(new Set(attempts).size).toBe(1);
+});
+
 test('and then it is given up: an instance that everything kills is not asked for ever', async () => {
   const attempts = await instanceThatDies(Number.POSITIVE_INFINITY);
   const answer = await post(nginx.url, 'a');
@@ -66,17 +79,35 @@ test('and then it is given up: an instance that everything kills is not asked fo
   expect(attempts).toHaveLength(ROUNDS);
 });
 
-test('nor is one that takes no connection, as addresses without a container do', async () => {
+test('nor is an address that takes no connection, as those without a container do', async () => {
   await silentListener();
   const answer = await post(nginx.url, 'a');
   expect([answer.status, answer.headers.get('retry-after')]).toEqual([504, '1']);
   expect(await answer.json()).toMatchObject({ code: 'gateway-timeout' });
-  const line = await waitFor(() => nginx.lastLogLines().findLast((one) => one.includes('POST /v1/items')), {
+  // The error log is in there, too.
+  const line = await waitFor(() => nginx.lastLogLines().find((one) => one.includes('"upstreamStatus"')), {
     timeoutMs: 10_000,
     what: 'no line in the access log',
   });
   const { upstream } = JSON.parse(line) as { upstream: string };
   expect(upstream).toBe(Array.from({ length: ROUNDS }, () => `127.0.0.1:${instancePort}`).join(' : '));
+});
+
+test('lines that have begun to arrive are in no round: nobody has kept them', async () => {
+  const attempts = await instanceThatDies(0);
+  const streams = createHttp2Server();
+  let begun = 0;
+  streams.on('stream', (stream) => {
+    begun++;
+    stream.session?.destroy();
+  });
+  cleanup.push(() => streams.close());
+  streams.listen(streamPort, '127.0.0.1');
+  await once(streams, 'listening');
+  const headers = { 'content-type': 'application/x-ndjson' };
+  const answer = await fetch(`${nginx.url}/v1/items/batch`, { method: 'POST', headers, body: '{"content":"a"}\n' });
+  expect(answer.status).toBe(502);
+  expect([begun, attempts]).toEqual([1, []]);
 });
 
 /** Listens, accepts nothing, and has no room for more who wait to be accepted. */

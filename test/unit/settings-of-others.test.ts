@@ -53,7 +53,7 @@ describe('nginx', () => {
     const lines = NGINX.split('\n').filter((line) => !/^ *#/.test(line));
     expect(lines.filter((line) => /\brewrite\b/.test(line))).toEqual([]);
     const expressions = lines.filter((line) => /(^|["\s])~/.test(line));
-    expect(expressions).toHaveLength(5);
+    expect(expressions).toHaveLength(6);
     expect(expressions.filter((line) => line.includes('('))).toEqual([]);
     // Else nginx would answer with an id that the service replaces, or the other way round.
     const [, ids] = /^const REQUEST_ID = \/(.*)\/;$/m.exec(read('src/http/request-headers.ts')) ?? [];
