@@ -32,6 +32,27 @@ describe('a request that could be read in two ways', () => {
   );
 });
 
+const stream = (head: string) =>
+  `POST /v1/items/batch HTTP/1.1\r\n${head}\r\nContent-Type: application/x-ndjson\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`;
+
+// They go on over HTTP/2, which refuses as a whole what HTTP/1.1 takes.
+describe('a stream', () => {
+  test.each([
+    'Host: [::1]:80',
+    'Host: a.local:',
+    'Host: x\r\nProxy-Connection: keep-alive',
+    'Host: x\r\nX-A: \x01\xff',
+  ])('with %j is taken', async (head) => {
+    expect((await statusesOf(stack.url, stream(head))).statuses).toEqual([200]);
+  });
+  test.each(['\xff', 'a"b', 'a@b', 'a\\b', '{a', 'a b', ''])(
+    'for a host %j, which is none, is refused',
+    async (host) => {
+      expect((await statusesOf(stack.url, stream(`Host: ${host}`))).statuses).toEqual([400]);
+    },
+  );
+});
+
 describe('/metrics is not there, however it is spelled', () => {
   test.each([
     '/metrics',
