@@ -37,7 +37,9 @@ test('whatever is sent costs no 5xx, no process and no memory', async () => {
   const pids = stack.parts.map(({ name, pid }) => [name, pid]);
   // The first round fills what is filled once.
   await flood();
-  const before = await heapBytes();
+  // One look in five finds 3 MB less, for that look only: the most of some is what there is.
+  const looks = [await heapBytes(), await heapBytes(), await heapBytes(), await heapBytes(), await heapBytes()];
+  const before = stack.instances.map((_, i) => Math.max(...looks.map((bytes) => bytes[i] ?? 0)));
   await flood();
   await expect.poll(() => metric('item_saves_pending'), eventually).toEqual([0, 0]);
 
